@@ -1,0 +1,29 @@
+//! The book: accounts and transfers (and loans) as a pure function of the log.
+//!
+//! **Invariants.** Same commands in, same bytes out, on every replica and release. No clock, disk, network,
+//! thread, randomness, hash order or float. Debits equal credits in every ledger after every command.
+
+#[cfg(target_endian = "big")]
+compile_error!("Fen's records are little-endian in memory and on disk");
+
+#[macro_use]
+mod flags;
+
+pub mod account;
+pub mod command;
+pub mod journal;
+pub mod quantity;
+pub mod status;
+pub mod transfer;
+
+pub use account::{Account, AccountFlags, Balances};
+pub use command::{
+    AccountFilter, BalanceLine, Command, EVENTS_MAX, OpenPending, Outcome, QueryFilter, Reply,
+};
+pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, Touch};
+pub use quantity::{
+    AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
+    TimeoutSeconds, TransferId,
+};
+pub use status::{CreateAccountStatus, CreateTransferStatus};
+pub use transfer::{Transfer, TransferFlags};

@@ -1,0 +1,3 @@
+//! Durable storage for one node: write-ahead log, journal segments, id index, checkpoints.
+
+pub mod disk;
