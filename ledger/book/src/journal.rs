@@ -10,7 +10,7 @@
 //! storage as it is, with what a reader needs to follow one account without reading the rest: its [`Touch`]es.
 
 use crate::account::Balances;
-use crate::quantity::{AccountSlot, RecordNumber};
+use crate::quantity::{AccountSlot, Amount, RecordNumber};
 use crate::transfer::Transfer;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -33,6 +33,21 @@ pub struct Touch {
 
 const _: () = assert!(size_of::<Touch>() == 80);
 
+/// A post that took less than its pending transfer had reserved. The record tells what was posted; a reader who
+/// follows the balances of an account must also know what was released, and this tells it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct PartPost {
+    /// What the pending transfer had reserved, all of which the post released.
+    pub pending_amount: Amount,
+    /// The post's position in its chunk.
+    pub position: u32,
+    /// Keeps the record a multiple of its alignment.
+    pub reserved: [u32; 3],
+}
+
+const _: () = assert!(size_of::<PartPost>() == 32);
+
 /// A full chunk, immutable from here on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
@@ -44,6 +59,9 @@ pub struct Chunk {
     pub touches: Vec<Touch>,
     /// For each record the slots of its debit and its credit account ([`NO_SLOT`] for a burned id).
     pub slots: Vec<[AccountSlot; 2]>,
+    /// One for each post of less than its pending amount, by rising position. Every other post, void and expiry
+    /// released exactly the amount in its record.
+    pub part_posts: Vec<PartPost>,
 }
 
 /// Stands for "no account" in [`Chunk::slots`].

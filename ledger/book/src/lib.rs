@@ -20,7 +20,7 @@ pub use account::{Account, AccountFlags, Balances};
 pub use command::{
     AccountFilter, BalanceLine, Command, EVENTS_MAX, OpenPending, Outcome, QueryFilter, Reply,
 };
-pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, Touch};
+pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, PartPost, Touch};
 pub use quantity::{
     AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
     TimeoutSeconds, TransferId,
