@@ -2,6 +2,19 @@
 //!
 //! Every path is relative to the ledger's directory. Calls block; threads belong to the caller. A sync error is
 //! final: whoever gets one stops (the kernel may have dropped the very pages that it could not write).
+//!
+//! [`RealDisk`] is the operating system's; [`MemoryDisk`] is a deterministic one that can crash, tear, fill up and
+//! rot on demand. Both keep the same contract, tested by one suite.
+
+mod blocks;
+#[cfg(test)]
+mod contract;
+mod memory;
+mod real;
+
+pub use blocks::{BLOCK_BYTES, Blocks};
+pub use memory::{Call, Effect, MemoryDisk, Trouble};
+pub use real::{OpenFault, RealDisk};
 
 use std::io;
 use std::path::Path;
@@ -33,6 +46,13 @@ pub trait File: Send + Sync {
     fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<()>;
     /// Makes all finished writes durable.
     fn sync(&self) -> io::Result<()>;
+    /// Writes all of `buffer` and makes it durable before returning: the log's one call per commit. A disk that
+    /// can write past the page cache does so where buffer ([`Blocks`]), length and offset are whole blocks.
+    /// Earlier writes to the same file are not necessarily durable afterwards.
+    fn write_durable_at(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
+        self.write_at(buffer, offset)?;
+        self.sync()
+    }
     /// Its length in bytes.
     fn size(&self) -> io::Result<u64>;
     /// Reserves space up to `size` bytes, reading as zeros; `StorageFull` where the disk has not so much.
