@@ -24,6 +24,9 @@ impl AccountFlags {
     /// Takes no transfer but the void of a pending one.
     pub const CLOSED: Self = Self(1 << 5);
 
+    /// Only inside the book: there is a limit record for this account.
+    pub const HAS_LIMIT: Self = Self(1 << 15);
+
     /// Every flag with the name that it has in `fen exec`, in bit order.
     pub const NAMES: [(&'static str, Self); 6] = [
         ("linked", Self::LINKED),

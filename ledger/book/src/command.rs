@@ -20,6 +20,17 @@ pub enum Command<'a> {
     Pulse,
 }
 
+impl Command<'_> {
+    /// How many events it holds, and so how many stamps it takes.
+    pub fn event_count(&self) -> usize {
+        match self {
+            Command::CreateAccounts(events) => events.len(),
+            Command::CreateTransfers(events) => events.len(),
+            Command::Pulse => 0,
+        }
+    }
+}
+
 /// The answer to one event: when it was posted (of the first time, for `exists`), or when it was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outcome<S> {

@@ -15,7 +15,9 @@ use crate::transfer::Transfer;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Records in a chunk, and so in a sealed segment.
-pub const CHUNK_RECORDS: usize = 65_536;
+pub const CHUNK_RECORDS: usize = 1 << CHUNK_BITS;
+
+const CHUNK_BITS: u32 = 16;
 
 /// The first entry of an account within a chunk: what its balances were before it, and where to look further back.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -70,6 +72,6 @@ pub const NO_SLOT: AccountSlot = AccountSlot::MAX;
 impl Chunk {
     /// The number of its first record.
     pub fn first(&self) -> RecordNumber {
-        RecordNumber::new(u64::from(self.number) * CHUNK_RECORDS as u64)
+        RecordNumber::new(u64::from(self.number) << CHUNK_BITS)
     }
 }

@@ -3,6 +3,8 @@
 //! **Invariants.** Same commands in, same bytes out, on every replica and release. No clock, disk, network,
 //! thread, randomness, hash order or float. Debits equal credits in every ledger after every command.
 
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::float_arithmetic)]
+
 #[cfg(target_endian = "big")]
 compile_error!("Fen's records are little-endian in memory and on disk");
 
@@ -10,13 +12,27 @@ compile_error!("Fen's records are little-endian in memory and on disk");
 mod flags;
 
 pub mod account;
+pub mod accounts;
+mod batch;
+pub mod book;
 pub mod command;
+pub mod image;
 pub mod journal;
+pub mod pages;
+pub mod pendings;
+mod plan;
+mod post;
 pub mod quantity;
+pub mod read;
+pub mod recall;
+pub mod slots;
 pub mod status;
 pub mod transfer;
+mod view;
+pub mod young;
 
 pub use account::{Account, AccountFlags, Balances};
+pub use book::Book;
 pub use command::{
     AccountFilter, BalanceLine, Command, EVENTS_MAX, OpenPending, Outcome, QueryFilter, Reply,
 };
@@ -25,5 +41,7 @@ pub use quantity::{
     AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
     TimeoutSeconds, TransferId,
 };
+pub use read::{Position, StampRange};
+pub use recall::Recall;
 pub use status::{CreateAccountStatus, CreateTransferStatus};
 pub use transfer::{Transfer, TransferFlags};

@@ -139,6 +139,7 @@ impl Amount {
     }
 
     /// The difference, or zero where it would be negative.
+    #[must_use]
     pub const fn saturating_sub(self, other: Amount) -> Amount {
         Amount::new(self.get().saturating_sub(other.get()))
     }
