@@ -1,7 +1,7 @@
 //! All accounts, and the limits of those that have one.
 
 use crate::account::{Account, AccountFlags};
-use crate::pages::PagedTable;
+use crate::pages::{PagedTable, per_page};
 use crate::quantity::{AccountId, AccountSlot, Amount, Stamp};
 use crate::slots::{SlotIndex, hash_of};
 use std::collections::BTreeMap;
@@ -22,8 +22,8 @@ pub struct LimitRecord {
 /// **Invariants.** Slots are dense and in order of stamps. An account has a limit record if and only if its flags
 /// carry [`AccountFlags::HAS_LIMIT`].
 pub struct Accounts {
-    pub(crate) table: PagedTable<Account>,
-    pub(crate) limits: PagedTable<LimitRecord>,
+    pub(crate) table: PagedTable<Account, { per_page::<Account>() }>,
+    pub(crate) limits: PagedTable<LimitRecord, { per_page::<LimitRecord>() }>,
     index: SlotIndex,
     limit_of: BTreeMap<AccountSlot, usize>,
 }
@@ -39,7 +39,10 @@ impl Accounts {
     }
 
     /// Puts the tables of a checkpoint into service: the indexes are made anew.
-    pub(crate) fn restore(table: PagedTable<Account>, limits: PagedTable<LimitRecord>) -> Self {
+    pub(crate) fn restore(
+        table: PagedTable<Account, { per_page::<Account>() }>,
+        limits: PagedTable<LimitRecord, { per_page::<LimitRecord>() }>,
+    ) -> Self {
         let mut index = SlotIndex::with_capacity(table.len());
         for (slot, account) in table.iter().enumerate() {
             index.insert(hash_of(account.id.get()), narrow(slot).get());
@@ -64,6 +67,25 @@ impl Accounts {
         self.index
             .find(hash_of(id.get()), |slot| self.table.get(wide(AccountSlot::new(slot))).id == id)
             .map(AccountSlot::new)
+    }
+
+    /// Looks ahead: the entry at an id's home in the index.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
+        self.index.peek(hash)
+    }
+
+    /// Looks ahead: the slot that most likely is the id's, and part of its account so that it is in cache.
+    #[inline]
+    pub(crate) fn peek_account(&self, hash: u32) -> u64 {
+        let slot = self.index.candidate(hash).map_or(0, |slot| wide(AccountSlot::new(slot)));
+        if slot >= self.table.len() {
+            return 0;
+        }
+        let account = self.table.get(slot);
+        u64::from(account.user_data_32)
+            ^ u64::from(account.flags.bits())
+            ^ u64::from(account.debits_posted.is_zero())
     }
 
     /// The account in a slot, as the book keeps it.

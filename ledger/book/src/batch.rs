@@ -3,6 +3,7 @@
 use crate::account::{Account, AccountFlags};
 use crate::book::Book;
 use crate::command::Outcome;
+use crate::look_ahead::{GROUP, look_ahead};
 use crate::plan::{AccountOrder, AccountPlan, TransferOrder, TransferPlan, refuse};
 use crate::quantity::{Amount, Stamp};
 use crate::recall::Recall;
@@ -176,8 +177,13 @@ impl Book {
     ) -> Vec<Outcome<CreateTransferStatus>> {
         let stamps = Stamps::of(events.len(), last);
         let mut outcomes = Vec::with_capacity(events.len());
+        let mut seen = 0usize;
         while let Some(event) = events.get(outcomes.len()) {
             let start = outcomes.len();
+            if start >= seen {
+                seen = start.saturating_add(GROUP).min(events.len());
+                look_ahead(&self.accounts, &self.young, &events[start..seen]);
+            }
             if event.flags.contains(TransferFlags::LINKED) {
                 self.create_transfer_chain(events, stamps, recall, &mut outcomes);
                 continue;

@@ -7,7 +7,7 @@
 use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::journal::{Chunk, PartPost, Touch};
-use crate::pages::{PAGE_BYTES, PagedTable, Record, page_bytes};
+use crate::pages::{PAGE_BYTES, PagedTable, Record, page_bytes, per_page};
 use crate::pendings::{Pending, Pendings};
 use crate::quantity::Stamp;
 use crate::transfer::Transfer;
@@ -103,7 +103,7 @@ fn count(len: usize) -> u64 {
 }
 
 fn pages_of<T: Record>(table: Table, records: &[T]) -> impl Iterator<Item = TablePage> + '_ {
-    records.chunks(PagedTable::<T>::PER_PAGE).zip(0u32..).map(move |(page_records, page)| TablePage {
+    records.chunks(per_page::<T>()).zip(0u32..).map(move |(page_records, page)| TablePage {
         table,
         page,
         bytes: page_bytes(page_records),
@@ -161,12 +161,12 @@ impl Book {
 /// Builds a book from a checkpoint, page by page, in order of table and page.
 #[derive(Default)]
 pub struct Restore {
-    accounts: PagedTable<crate::account::Account>,
-    limits: PagedTable<crate::accounts::LimitRecord>,
-    pendings: PagedTable<Pending>,
-    records: PagedTable<Transfer>,
-    touches: PagedTable<Touch>,
-    part_posts: PagedTable<PartPost>,
+    accounts: PagedTable<crate::account::Account, { per_page::<crate::account::Account>() }>,
+    limits: PagedTable<crate::accounts::LimitRecord, { per_page::<crate::accounts::LimitRecord>() }>,
+    pendings: PagedTable<Pending, { per_page::<Pending>() }>,
+    records: PagedTable<Transfer, { per_page::<Transfer>() }>,
+    touches: PagedTable<Touch, { per_page::<Touch>() }>,
+    part_posts: PagedTable<PartPost, { per_page::<PartPost>() }>,
     next: BTreeMap<u16, u32>,
 }
 
@@ -201,7 +201,11 @@ impl Restore {
     /// # Errors
     /// In words, where header and pages do not fit each other.
     pub fn finish(mut self, header: &Header) -> Result<Book, String> {
-        fn end<T: Record>(name: &str, table: &mut PagedTable<T>, len: u64) -> Result<(), String> {
+        fn end<T: Record, const N: usize>(
+            name: &str,
+            table: &mut PagedTable<T, N>,
+            len: u64,
+        ) -> Result<(), String> {
             let len =
                 usize::try_from(len).map_err(|_| format!("{len} {name} do not fit this machine's memory"))?;
             if table.restore_len(len) { Ok(()) } else { Err(format!("the pages do not hold {len} {name}")) }

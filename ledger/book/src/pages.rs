@@ -5,7 +5,7 @@
 //! as it was at the freeze: by `take_frozen`, or by the first write after the freeze, whichever comes first. So
 //! a checkpoint sees one moment while commands go on, and no pause is longer than one page's copy.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 /// Bytes in a page.
 pub const PAGE_BYTES: usize = 65_536;
@@ -43,27 +43,43 @@ pub fn page_bytes<T: Record>(records: &[T]) -> Vec<u8> {
     bytes
 }
 
-/// A growing table of records.
-pub struct PagedTable<T> {
-    pages: Vec<Box<[T]>>,
+/// A page in memory: aligned to cache lines, so that a record of 128 bytes lies on two of them, not on three.
+#[derive(FromBytes)]
+#[repr(C, align(64))]
+struct Page<T, const PER_PAGE: usize>([T; PER_PAGE]);
+
+/// A growing table of records, `PER_PAGE` to a page: as many as fit.
+pub struct PagedTable<T, const PER_PAGE: usize> {
+    pages: Vec<Box<Page<T, PER_PAGE>>>,
     marks: Vec<Mark>,
     len: usize,
     copies: Vec<PageCopy>,
     next_frozen: usize,
 }
 
-impl<T: Record> Default for PagedTable<T> {
+fn empty_page<T: Record, const PER_PAGE: usize>() -> Box<Page<T, PER_PAGE>> {
+    Page::new_box_zeroed().expect("there is memory for one more page")
+}
+
+/// How many records fit a page.
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler: a record of no size does not build"
+)]
+pub const fn per_page<T>() -> usize {
+    PAGE_BYTES / size_of::<T>()
+}
+
+impl<T: Record, const PER_PAGE: usize> Default for PagedTable<T, PER_PAGE> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Record> PagedTable<T> {
-    /// Records in a page.
-    pub const PER_PAGE: usize = PAGE_BYTES / size_of::<T>();
-
+impl<T: Record, const PER_PAGE: usize> PagedTable<T, PER_PAGE> {
     /// An empty table.
     pub fn new() -> Self {
+        const { assert!(PER_PAGE == per_page::<T>(), "a page holds as many records as fit") };
         Self { pages: Vec::new(), marks: Vec::new(), len: 0, copies: Vec::new(), next_frozen: 0 }
     }
 
@@ -84,14 +100,14 @@ impl<T: Record> PagedTable<T> {
         reason = "a page holds at least one record, so never a division by zero"
     )]
     fn place(slot: usize) -> (usize, usize) {
-        (slot / Self::PER_PAGE, slot % Self::PER_PAGE)
+        (slot / PER_PAGE, slot % PER_PAGE)
     }
 
     /// The record in `slot`, which must exist.
     #[inline]
     pub fn get(&self, slot: usize) -> &T {
         let (page, place) = Self::place(slot);
-        &self.pages[page][place]
+        &self.pages[page].0[place]
     }
 
     /// The record in `slot`, which must exist, to be changed.
@@ -101,14 +117,14 @@ impl<T: Record> PagedTable<T> {
         if self.marks[page] != Mark::Changed {
             self.note_change(page);
         }
-        &mut self.pages[page][place]
+        &mut self.pages[page].0[place]
     }
 
     /// Appends a record and returns its slot.
     pub fn push(&mut self, record: T) -> usize {
         let slot = self.len;
-        if slot.is_multiple_of(Self::PER_PAGE) {
-            self.pages.push(vec![T::default(); Self::PER_PAGE].into_boxed_slice());
+        if slot.is_multiple_of(PER_PAGE) {
+            self.pages.push(empty_page());
             self.marks.push(Mark::Changed);
         }
         self.len = slot.checked_add(1).expect("a table fits memory");
@@ -132,7 +148,7 @@ impl<T: Record> PagedTable<T> {
 
     fn copy(&self, page: usize) -> PageCopy {
         let page_number = u32::try_from(page).expect("a table has fewer than 2^32 pages");
-        PageCopy { page: page_number, bytes: page_bytes(&self.pages[page]) }
+        PageCopy { page: page_number, bytes: page_bytes(&self.pages[page].0) }
     }
 
     /// Takes the changed pages as they are now for a checkpoint; returns how many there are.
@@ -177,8 +193,8 @@ impl<T: Record> PagedTable<T> {
 
     /// Appends a page of a checkpoint while a table is being restored.
     pub(crate) fn restore_page(&mut self, bytes: &[u8]) {
-        let mut page = vec![T::default(); Self::PER_PAGE].into_boxed_slice();
-        let records = page.as_mut_bytes();
+        let mut page: Box<Page<T, PER_PAGE>> = empty_page();
+        let records = page.0.as_mut_bytes();
         records.copy_from_slice(&bytes[..records.len()]);
         self.pages.push(page);
         self.marks.push(Mark::Clean);
@@ -188,6 +204,6 @@ impl<T: Record> PagedTable<T> {
     #[must_use]
     pub(crate) fn restore_len(&mut self, len: usize) -> bool {
         self.len = len;
-        self.pages.len() == len.div_ceil(Self::PER_PAGE)
+        self.pages.len() == len.div_ceil(PER_PAGE)
     }
 }

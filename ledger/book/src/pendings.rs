@@ -3,7 +3,7 @@
 //! A pending transfer lives here from its reservation to its post, void or expiry; its record stays in the
 //! journal for ever. The table's free slots are zero records, found again after a restart.
 
-use crate::pages::PagedTable;
+use crate::pages::{PagedTable, per_page};
 use crate::quantity::{AccountSlot, Stamp, TransferId};
 use crate::slots::{SlotIndex, hash_of};
 use crate::transfer::Transfer;
@@ -43,7 +43,7 @@ impl Pending {
 
 /// All open pending transfers.
 pub struct Pendings {
-    pub(crate) table: PagedTable<Pending>,
+    pub(crate) table: PagedTable<Pending, { per_page::<Pending>() }>,
     index: SlotIndex,
     free: Vec<usize>,
     expiries: BTreeMap<(Stamp, Stamp), usize>,
@@ -57,7 +57,7 @@ impl Pendings {
     }
 
     /// Puts the table of a checkpoint into service: the indexes are made anew.
-    pub(crate) fn restore(table: PagedTable<Pending>) -> Self {
+    pub(crate) fn restore(table: PagedTable<Pending, { per_page::<Pending>() }>) -> Self {
         let mut pendings = Self {
             index: SlotIndex::with_capacity(table.len()),
             table,

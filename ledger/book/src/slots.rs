@@ -43,6 +43,12 @@ impl SlotIndex {
         Self { entries: vec![0; 1usize << bits], bits, len: 0 }
     }
 
+    /// Forgets all ids, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.entries.fill(0);
+        self.len = 0;
+    }
+
     /// How many ids it knows.
     pub fn len(&self) -> usize {
         self.len
@@ -61,6 +67,18 @@ impl SlotIndex {
     #[inline]
     fn mask(&self) -> usize {
         self.entries.len().wrapping_sub(1)
+    }
+
+    /// The entry at a hash's home, so that its cache line is there when it is searched.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
+        self.entries[self.home(hash)]
+    }
+
+    /// The first slot with this hash, its id not compared.
+    #[inline]
+    pub(crate) fn candidate(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
     }
 
     /// The slot whose hash is `hash` and for which `is_it` holds.

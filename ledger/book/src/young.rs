@@ -60,6 +60,8 @@ pub struct Young {
     open: Chunk,
     finder: Finder,
     full: VecDeque<(Arc<Chunk>, Finder)>,
+    /// A forgotten chunk's memory: taken again, it costs no page fault.
+    spare: Option<(Chunk, Finder)>,
     last_transfer_stamp: Stamp,
 }
 
@@ -74,7 +76,7 @@ impl Young {
         for (position, record) in open.records.iter().enumerate() {
             finder.note(record, narrow(position).get());
         }
-        Self { open, finder, full: VecDeque::new(), last_transfer_stamp }
+        Self { open, finder, full: VecDeque::new(), spare: None, last_transfer_stamp }
     }
 
     /// The stamp of the youngest transfer ever posted; zero where there is none.
@@ -112,6 +114,12 @@ impl Young {
         self.full.iter().rev().find_map(|(chunk, finder)| finder.find(chunk, id))
     }
 
+    /// Looks ahead: the entry at an id's home in the open chunk's index.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
+        self.finder.ids.peek(hash)
+    }
+
     /// The post, void or expiry that ended a pending transfer.
     pub fn resolution(&self, pending_id: TransferId) -> Option<&Transfer> {
         if let Some(record) = self.finder.resolution(&self.open, pending_id) {
@@ -144,8 +152,10 @@ impl Young {
     #[cold]
     fn close_chunk(&mut self) {
         let number = self.open.number.checked_add(1).expect("a journal has fewer than 2^32 chunks");
-        let chunk = core::mem::replace(&mut self.open, empty_chunk(number));
-        let finder = core::mem::replace(&mut self.finder, Finder::new());
+        let (mut next, finder) = self.spare.take().unwrap_or_else(|| (empty_chunk(number), Finder::new()));
+        next.number = number;
+        let chunk = core::mem::replace(&mut self.open, next);
+        let finder = core::mem::replace(&mut self.finder, finder);
         self.full.push_back((Arc::new(chunk), finder));
     }
 
@@ -176,8 +186,16 @@ impl Young {
 
     /// Drops a full chunk that storage has sealed and indexed. Out of turn or unknown: nothing happens.
     pub(crate) fn forget(&mut self, number: u32) {
-        if self.full.front().is_some_and(|(chunk, _)| chunk.number == number) {
-            self.full.pop_front();
+        let is_next = self.full.front().is_some_and(|(chunk, _)| chunk.number == number);
+        let Some((chunk, mut finder)) = self.full.pop_front_if(|_| is_next) else { return };
+        if let Ok(mut chunk) = Arc::try_unwrap(chunk) {
+            chunk.records.clear();
+            chunk.touches.clear();
+            chunk.slots.clear();
+            chunk.part_posts.clear();
+            finder.ids.clear();
+            finder.resolutions.clear();
+            self.spare = Some((chunk, finder));
         }
     }
 }
