@@ -1,0 +1,31 @@
+//! Every script on every form of the ledger, and every status reached by some script.
+
+use fen_book::{CreateAccountStatus, CreateTransferStatus};
+use fen_model::ModelLedger;
+use fen_script::golden::{self, Blessing};
+use std::collections::BTreeSet;
+
+#[test]
+fn the_model_answers_as_blessed() {
+    for path in golden::all().unwrap() {
+        let run =
+            golden::script(&path, Blessing::from_environment(), |start| Box::new(ModelLedger::new(start)));
+        run.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn every_status_is_reached_by_some_script() {
+    let mut accounts = BTreeSet::new();
+    let mut transfers = BTreeSet::new();
+    for path in golden::all().unwrap() {
+        let run = golden::script(&path, Blessing::Check, |start| Box::new(ModelLedger::new(start)));
+        let run = run.unwrap_or_else(|error| panic!("{error}"));
+        accounts.extend(run.account_statuses);
+        transfers.extend(run.transfer_statuses);
+    }
+    let missing = CreateAccountStatus::ALL.iter().filter(|status| !accounts.contains(status));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&CreateAccountStatus>::new());
+    let missing = CreateTransferStatus::ALL.iter().filter(|status| !transfers.contains(status));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&CreateTransferStatus>::new());
+}

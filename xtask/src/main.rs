@@ -1,0 +1,71 @@
+//! `cargo xtask check | fix | bless`: one command for each habit, the same on a laptop and in CI.
+//!
+//! It only calls cargo, step by step, and stops at the first step that fails. It has no dependency, so that it is
+//! built in a moment.
+
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask check     format, lints, tests and docs, as CI runs them
+       cargo xtask fix       formats, and applies the lints' own suggestions
+       cargo xtask bless     writes the golden scripts' answers anew, then checks that every form of the ledger
+                             gives them; review the difference like code";
+
+/// One call of cargo.
+struct Step {
+    arguments: &'static [&'static str],
+    variable: Option<(&'static str, &'static str)>,
+}
+
+const fn step(arguments: &'static [&'static str]) -> Step {
+    Step { arguments, variable: None }
+}
+
+const CHECK: &[Step] = &[
+    step(&["fmt", "--all", "--check"]),
+    step(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+    step(&["test", "--workspace"]),
+    Step {
+        arguments: &["doc", "--workspace", "--no-deps"],
+        variable: Some(("RUSTDOCFLAGS", "--deny warnings")),
+    },
+];
+
+const FIX: &[Step] = &[
+    step(&["clippy", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]),
+    step(&["fmt", "--all"]),
+];
+
+const BLESS: &[Step] = &[
+    Step {
+        arguments: &["test", "--package", "fen-script", "--test", "scripts", "the_model"],
+        variable: Some(("FEN_BLESS", "1")),
+    },
+    step(&["test", "--package", "fen-script"]),
+];
+
+fn main() -> ExitCode {
+    let steps = match std::env::args().nth(1).as_deref() {
+        Some("check") => CHECK,
+        Some("fix") => FIX,
+        Some("bless") => BLESS,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    for step in steps {
+        eprintln!("cargo {}", step.arguments.join(" "));
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(step.arguments).envs(step.variable);
+        match cargo.status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => return ExitCode::from(1),
+            Err(error) => {
+                eprintln!("cargo cannot be started: {error}");
+                return ExitCode::from(3);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
