@@ -1,6 +1,6 @@
 //! Loan terms and the schedules that follow from them, exactly.
 //!
-//! [`Terms`] say what was agreed; a [`Schedule`] answers with what is due, when. In between everything is integer or
+//! [`Terms`] say what was agreed; [`schedule()`] answers with what is due, when. In between everything is integer or
 //! rational: interest is principal times days times rate, and it is rounded once, where it is billed.
 //!
 //! **Invariants.** The principal parts of a schedule add up to the loan; the last `outstanding` is zero; every
@@ -19,10 +19,15 @@
 #[macro_use]
 mod named;
 
+mod bearing;
 pub mod currency;
 pub mod day;
 pub mod day_count;
+mod draws;
+pub mod factor;
+mod level;
 pub mod money;
+pub mod periods;
 pub mod rate;
 pub mod rounding;
 pub mod schedule;
@@ -30,11 +35,13 @@ pub mod terms;
 
 pub use currency::Currency;
 pub use day::{Day, Period, PeriodUnit, Weekday};
-pub use day_count::{DayCount, YearFraction};
+pub use day_count::{DayCount, Share};
+pub use factor::{Accruing, Factor, interest};
 pub use money::Money;
+pub use periods::Span;
 pub use rate::{Percent, Rate, RateBasis};
 pub use rounding::{Rounding, RoundingMode};
-pub use schedule::{Instalment, RowKind, Schedule};
+pub use schedule::{Instalment, RowKind, Schedule, schedule};
 pub use terms::{
     Accrual, Amortisation, DRAWS_MAX, Draw, FEES_MAX, Fee, FlatBase, Grace, InterestMethod, LaterDraws,
     PERIODS_MAX, Terms, TermsStatus, Timing,

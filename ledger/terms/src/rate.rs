@@ -68,6 +68,10 @@ impl Percent {
     pub const fn is_zero(self) -> bool {
         self.numerator == 0
     }
+    /// Whether it is a hundred per cent.
+    pub const fn is_hundred(self) -> bool {
+        self.numerator == 100 && self.denominator == 1
+    }
     /// Whether it is more than a hundred per cent.
     pub const fn exceeds_hundred(self) -> bool {
         self.numerator > self.denominator.saturating_mul(100)

@@ -1,9 +1,8 @@
 //! Rounding: the only place where an exact figure becomes money.
 
 use crate::money::Money;
-use num_bigint::BigInt;
+use num_bigint::BigUint;
 use num_rational::BigRational;
-use num_traits::{Signed, Zero};
 
 named! {
     /// Which neighbour an exact figure goes to.
@@ -77,20 +76,25 @@ impl RoundingMode {
         quotient.checked_add(u128::from(up))?.checked_mul(unit.get()).map(Money::new)
     }
 
-    /// The exact figure, not negative, as a whole number of `unit`s; `None` where it is negative or leaves 128 bits.
-    pub fn round(self, exact: &BigRational, unit: Money) -> Option<Money> {
-        if exact.is_negative() || unit.is_zero() {
+    /// `numerator / denominator` as a whole number of `unit`s, of any size; `None` where the denominator or unit is
+    /// zero or the result leaves 128 bits.
+    pub fn divide_any(self, numerator: &BigUint, denominator: &BigUint, unit: Money) -> Option<Money> {
+        let divisor = denominator * unit.get();
+        if divisor == BigUint::ZERO {
             return None;
         }
-        let divisor = exact.denom() * BigInt::from(unit.get());
-        let quotient = exact.numer() / &divisor;
-        let remainder = exact.numer() % &divisor;
-        let up = !remainder.is_zero() && {
-            let doubled = (&remainder + &remainder).cmp(&divisor);
-            self.goes_up(doubled, quotient.bit(0))
-        };
+        let quotient = numerator / &divisor;
+        let remainder = numerator - &quotient * &divisor;
+        let up =
+            remainder != BigUint::ZERO && self.goes_up((&remainder * 2_u8).cmp(&divisor), quotient.bit(0));
         let quotient = u128::try_from(quotient).ok()?;
         quotient.checked_add(u128::from(up))?.checked_mul(unit.get()).map(Money::new)
+    }
+
+    /// The exact figure as a whole number of `unit`s; `None` where it is negative, the unit is zero or the result
+    /// leaves 128 bits.
+    pub fn round(self, exact: &BigRational, unit: Money) -> Option<Money> {
+        self.divide_any(&exact.numer().to_biguint()?, &exact.denom().to_biguint()?, unit)
     }
 }
 
@@ -130,5 +134,8 @@ mod tests {
         assert_eq!(RoundingMode::Up.divide(u128::MAX, 1, Money::new(2)), None);
         let minus_one = BigRational::from_integer((-1).into());
         assert_eq!(RoundingMode::Down.round(&minus_one, Money::new(1)), None);
+        assert_eq!(RoundingMode::Up.divide_any(&1_u8.into(), &BigUint::ZERO, Money::new(1)), None);
+        assert_eq!(RoundingMode::Up.divide_any(&1_u8.into(), &1_u8.into(), Money::ZERO), None);
+        assert_eq!(RoundingMode::Up.divide_any(&u128::MAX.into(), &1_u8.into(), Money::new(2)), None);
     }
 }

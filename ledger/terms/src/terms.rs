@@ -5,14 +5,16 @@
 
 use crate::day::{Day, Period};
 use crate::day_count::DayCount;
+use crate::factor::Accruing;
 use crate::money::Money;
-use crate::rate::{Percent, Rate};
+use crate::periods::{Span, spans};
+use crate::rate::{Percent, Rate, RateBasis};
 use crate::rounding::Rounding;
 
 /// The most instalments of a loan: a hundred years of months.
 pub const PERIODS_MAX: u16 = 1_200;
 /// The most draws of a loan.
-pub const DRAWS_MAX: usize = 1_200;
+pub const DRAWS_MAX: usize = 360;
 /// The most fees in a schedule.
 pub const FEES_MAX: usize = 10_000;
 
@@ -122,6 +124,8 @@ pub struct Fee {
 }
 
 /// The terms of one loan.
+///
+/// [`Terms::check`] says whether they can be kept; [`crate::schedule`] says what they come to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Terms {
     /// All that is lent: the sum of the draws.
@@ -154,6 +158,104 @@ pub struct Terms {
     pub later_draws: LaterDraws,
     /// Fees.
     pub fees: Vec<Fee>,
+}
+
+impl Terms {
+    /// How the loan accrues.
+    pub const fn accruing(&self) -> Accruing {
+        Accruing { rate: self.rate, day_count: self.day_count, accrual: self.accrual }
+    }
+
+    /// The draws, in order of their days; one of the whole principal where none are listed.
+    pub fn draws(&self) -> Vec<Draw> {
+        if self.disbursements.is_empty() {
+            return vec![Draw { on: self.disbursed_on, amount: self.principal }];
+        }
+        let mut draws = self.disbursements.clone();
+        draws.sort_by_key(|draw| draw.on);
+        draws
+    }
+
+    /// The periods of the loan, where the terms can be kept.
+    ///
+    /// # Errors
+    /// The first status that says why they cannot.
+    pub fn check(&self) -> Result<Vec<Span>, TermsStatus> {
+        if self.principal.is_zero() {
+            return Err(TermsStatus::PrincipalMustNotBeZero);
+        }
+        if self.principal > Money::PRINCIPAL_MAX {
+            return Err(TermsStatus::PrincipalTooLarge);
+        }
+        if self.rate.basis == RateBasis::Daily && self.rate.percent.exceeds_hundred() {
+            return Err(TermsStatus::RateTooLarge);
+        }
+        let spans = spans(self)?;
+        self.check_rounding()?;
+        if self.down_payment.is_some_and(|percent| percent.is_hundred() || percent.exceeds_hundred()) {
+            return Err(TermsStatus::DownPaymentTooLarge);
+        }
+        let periods = spans.len();
+        let Grace { principal, interest, interest_free } = self.grace;
+        if usize::from(principal.max(interest)) >= periods || usize::from(interest_free) > periods {
+            return Err(TermsStatus::GraceTooLong);
+        }
+        self.check_draws(&spans)?;
+        self.check_fees()?;
+        Ok(spans)
+    }
+
+    fn check_rounding(&self) -> Result<(), TermsStatus> {
+        if self.rounding.to.is_zero() {
+            return Err(TermsStatus::RoundingUnitMustNotBeZero);
+        }
+        if self.rounding.to > Money::PRINCIPAL_MAX {
+            return Err(TermsStatus::RoundingUnitTooLarge);
+        }
+        match self.rounding.instalment_to {
+            Some(unit) if unit.is_zero() => Err(TermsStatus::InstalmentUnitMustNotBeZero),
+            Some(unit) if unit > Money::PRINCIPAL_MAX => Err(TermsStatus::InstalmentUnitTooLarge),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_draws(&self, spans: &[Span]) -> Result<(), TermsStatus> {
+        if self.disbursements.is_empty() {
+            return Ok(());
+        }
+        if self.disbursements.len() > DRAWS_MAX {
+            return Err(TermsStatus::TooManyDraws);
+        }
+        if self.disbursements.iter().any(|draw| draw.amount.is_zero()) {
+            return Err(TermsStatus::DrawMustNotBeZero);
+        }
+        if self.disbursements.iter().any(|draw| draw.on < self.disbursed_on) {
+            return Err(TermsStatus::DrawMustNotPrecedeDisbursement);
+        }
+        let last_due = spans.last().map(|span| span.due);
+        if self.disbursements.iter().any(|draw| Some(draw.on) >= last_due) {
+            return Err(TermsStatus::DrawMustPrecedeLastDue);
+        }
+        let drawn = self.disbursements.iter().try_fold(Money::ZERO, |sum, draw| sum.checked_add(draw.amount));
+        if drawn != Some(self.principal) {
+            return Err(TermsStatus::DrawsMustAddUp);
+        }
+        Ok(())
+    }
+
+    fn check_fees(&self) -> Result<(), TermsStatus> {
+        if self.fees.len() > FEES_MAX {
+            return Err(TermsStatus::TooManyFees);
+        }
+        if self.fees.iter().any(|fee| fee.on < self.disbursed_on) {
+            return Err(TermsStatus::FeeMustNotPrecedeDisbursement);
+        }
+        let fees = self.fees.iter().try_fold(Money::ZERO, |sum, fee| sum.checked_add(fee.amount));
+        if fees.is_none_or(|fees| fees > Money::PRINCIPAL_MAX) {
+            return Err(TermsStatus::FeesTooLarge);
+        }
+        Ok(())
+    }
 }
 
 macro_rules! terms_statuses {
@@ -220,7 +322,7 @@ terms_statuses! {
         "round to at most 10^19 minor units";
     DownPaymentTooLarge = 140, "down_payment_too_large", "down_payment_percent", "pay down less than 100 per cent";
     GraceTooLong = 150, "grace_too_long", "grace", "leave at least the last instalment without grace";
-    TooManyDraws = 160, "too_many_disbursements", "disbursements", "draw at most 1200 times";
+    TooManyDraws = 160, "too_many_disbursements", "disbursements", "draw at most 360 times";
     DrawMustNotBeZero = 170, "disbursement_must_not_be_zero", "disbursements", "draw something each time";
     DrawMustNotPrecedeDisbursement = 180, "disbursement_must_not_precede_disbursed_on", "disbursements",
         "let disbursed_on be the day of the first draw";
@@ -231,8 +333,8 @@ terms_statuses! {
     FeeMustNotPrecedeDisbursement = 220, "fee_must_not_precede_disbursed_on", "fees",
         "charge on or after disbursed_on";
     FeesTooLarge = 230, "fees_too_large", "fees", "charge at most 10^19 minor units in all";
-    InterestTooLarge = 240, "interest_too_large", "annual_rate or daily_rate",
-        "lend less, for a shorter time or at a lower rate";
+    AmountTooLarge = 240, "amount_too_large", "principal",
+        "lend less, for a shorter time, at a lower rate or with a smaller rounding unit";
 }
 
 impl core::fmt::Display for TermsStatus {
