@@ -1,5 +1,7 @@
 //! Schedules that others have published: product sheets, open-source engines, textbooks. Only their figures are here.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
+
 mod common;
 
 use common::{draws, expect, fees, interests, lines, loan, money, period, rounding};
