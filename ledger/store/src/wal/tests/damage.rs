@@ -1,0 +1,162 @@
+//! Bytes rot, files vanish, files are not what they seem.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A log of a few segments, and its segment files.
+fn written(settled: bool) -> (MemoryDisk, Vec<String>) {
+    let disk = MemoryDisk::new();
+    let mut opened = open(&disk).unwrap();
+    write(&mut opened.wal, 0..30, 3).unwrap();
+    if settled {
+        opened.wal.settle().unwrap();
+    }
+    disk.crash(0);
+    let names = disk.list(Path::new(DIRECTORY)).unwrap();
+    let names = names.into_iter().filter(|name| name.contains(".wal")).collect();
+    (disk, names)
+}
+
+fn path(name: &str) -> std::path::PathBuf {
+    Path::new(DIRECTORY).join(name)
+}
+
+/// Everything in a file.
+fn content(disk: &MemoryDisk, name: &str) -> Vec<u8> {
+    let file = disk.open(&path(name)).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.size().unwrap()).unwrap()];
+    file.read_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
+/// Every flipped bit is either where no one looks (padding), or found and named. In no case are wrong bytes shown or
+/// a part of what was settled lost.
+#[test]
+fn no_flipped_bit_changes_what_comes_back() {
+    let (disk, names) = written(true);
+    for name in &names {
+        let bytes = content(&disk, name);
+        let mut found = 0;
+        for offset in (0..bytes.len() as u64).step_by(61) {
+            let bit = u8::try_from(offset % 8).unwrap();
+            assert!(disk.flip(&path(name), offset, bit));
+            match open(&disk) {
+                Ok(opened) => assert_eq!(seen_only(&opened), expect(0..30), "{name} byte {offset}"),
+                Err(WalFault::Damaged { file, .. }) => {
+                    assert_eq!(&file, name);
+                    found += 1;
+                }
+                Err(WalFault::Newer { .. } | WalFault::Foreign { .. }) if offset < 64 => found += 1,
+                Err(fault) => panic!("{name} byte {offset}: {fault}"),
+            }
+            restore(&disk, name, &bytes);
+        }
+        assert!(found > 0, "{name}");
+    }
+}
+
+/// Puts a file back as it was, and removes what opening it has added.
+fn restore(disk: &MemoryDisk, name: &str, bytes: &[u8]) {
+    let file = disk.open(&path(name)).unwrap();
+    file.write_at(bytes, 0).unwrap();
+    file.sync().unwrap();
+}
+
+#[test]
+fn an_unsettled_last_batch_that_rots_is_cut_and_reported() {
+    let (disk, _) = written(false);
+    let mut opened = open(&disk).unwrap();
+    write(&mut opened.wal, 30..31, 1).unwrap();
+    let position = opened.wal.append(&entry(31, b"the last word")).unwrap();
+    opened.wal.commit().unwrap();
+    disk.crash(0);
+    assert!(disk.flip(&path(&segment::name_of(position.segment)), u64::from(position.offset) + 64, 1));
+    let opened = open(&disk).unwrap();
+    assert_eq!(seen_only(&opened), expect(0..31));
+    assert_eq!(opened.recovery.torn.unwrap().offset, position.offset);
+}
+
+#[test]
+fn a_missing_segment_is_named() {
+    let (disk, names) = written(true);
+    assert!(names.len() > 2);
+    disk.remove(&path(&names[1])).unwrap();
+    let fault = open(&disk).err().unwrap();
+    assert!(fault.to_string().starts_with(&format!("{} is missing", names[1])), "{fault}");
+}
+
+#[test]
+fn a_segment_cut_short_is_damage() {
+    let (disk, names) = written(true);
+    let bytes = content(&disk, &names[0]);
+    disk.remove(&path(&names[0])).unwrap();
+    for length in [0, 10, 4096, 5000, 20_000] {
+        let file = disk.create(&path(&names[0])).unwrap();
+        file.write_at(&bytes[..length], 0).unwrap();
+        let fault = open(&disk).err().unwrap();
+        assert!(matches!(&fault, WalFault::Damaged { file, .. } if *file == names[0]), "{fault}");
+        disk.remove(&path(&names[0])).unwrap();
+    }
+}
+
+#[test]
+fn another_log_is_refused() {
+    let (disk, _) = written(true);
+    let other = WalOptions { identity: 100, ..small() };
+    let fault = open_from(&|| Arc::new(disk.clone()), &other, 1).err().unwrap();
+    assert!(matches!(fault, WalFault::Foreign { found: 99, expected: 100, .. }), "{fault}");
+}
+
+#[test]
+fn reading_one_entry_verifies_it() {
+    let disk = MemoryDisk::new();
+    let mut opened = open(&disk).unwrap();
+    let positions = write(&mut opened.wal, 0..5, 1).unwrap();
+    let reader = opened.wal.reader();
+    let name = "00000000000000000001.wal";
+    for (offset, what) in [(0, "header"), (70, "body")] {
+        let at = u64::from(positions[2].offset) + offset;
+        assert!(disk.flip(&path(name), at, 3));
+        let text = reader.read(positions[2]).err().unwrap().to_string();
+        assert!(text.contains(&format!("{name} is damaged at byte {}", positions[2].offset)), "{text}");
+        assert!(text.contains(what), "{text}");
+        assert!(disk.flip(&path(name), at, 3));
+    }
+    assert_eq!(reader.read(positions[2]).unwrap().body(), body_of(2));
+    let wrong = Position { length: positions[2].length + 1, ..positions[2] };
+    assert!(reader.read(wrong).is_err());
+    let beyond = Position { offset: 1 << 29, ..positions[2] };
+    assert!(matches!(reader.read(beyond), Err(WalFault::Disk { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Arbitrary bytes over a part of a segment: a fault or what was there before, never a panic.
+    #[test]
+    fn garbage_is_never_believed(
+        segment in 0..3_usize,
+        offset in 0..30_000_usize,
+        garbage in proptest::collection::vec(any::<u8>(), 1..600),
+    ) {
+        let (disk, names) = written(true);
+        let file = disk.open(&path(&names[segment.min(names.len() - 1)])).unwrap();
+        file.write_at(&garbage, offset as u64).unwrap();
+        if let Ok(opened) = open(&disk) {
+            prop_assert_eq!(seen_only(&opened), expect(0..30));
+        }
+    }
+
+    /// Pieces of the log itself, copied to where they do not belong.
+    #[test]
+    fn the_logs_own_frames_elsewhere_are_not_believed(from in 0..480_usize, to in 0..480_usize, blocks in 1..64_usize) {
+        let (disk, names) = written(true);
+        let name = names.last().unwrap();
+        let bytes = content(&disk, name);
+        let piece = &bytes[from * 64..(from * 64 + blocks * 64).min(bytes.len())];
+        disk.open(&path(name)).unwrap().write_at(piece, to as u64 * 64).unwrap();
+        if let Ok(opened) = open(&disk) {
+            prop_assert_eq!(seen_only(&opened), expect(0..30));
+        }
+    }
+}
