@@ -38,7 +38,7 @@ pub use day::{Day, Period, PeriodUnit, Weekday};
 pub use day_count::{DayCount, Share};
 pub use factor::{Accruing, Factor, interest};
 pub use money::Money;
-pub use periods::Span;
+pub use periods::{Span, spans};
 pub use rate::{Percent, Rate, RateBasis};
 pub use rounding::{Rounding, RoundingMode};
 pub use schedule::{Instalment, RowKind, Schedule, schedule};

@@ -75,7 +75,10 @@ impl Span {
 }
 
 /// Every period of a loan, in order; at least one.
-pub(crate) fn spans(terms: &Terms) -> Result<Vec<Span>, TermsStatus> {
+///
+/// # Errors
+/// The first status that applies, where the due days are none or out of order.
+pub fn spans(terms: &Terms) -> Result<Vec<Span>, TermsStatus> {
     match &terms.timing {
         Timing::Regular { periods, period, first_due_on } => {
             regular(terms.disbursed_on, *periods, *period, *first_due_on)
