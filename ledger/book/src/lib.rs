@@ -18,6 +18,7 @@ pub mod book;
 pub mod command;
 pub mod image;
 pub mod journal;
+pub mod loan;
 mod look_ahead;
 pub mod pages;
 pub mod pendings;

@@ -1,0 +1,96 @@
+//! What was agreed for one loan: the product's terms and the loan's own, put together.
+
+use super::allocation::{Allocation, InAdvance};
+use fen_terms::{Percent, Terms};
+
+/// What an early repayment by `prepay` does to the schedule.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum Prepayment {
+    /// The instalments stay; the money is allocated to them in advance.
+    #[default]
+    KeepInstalments,
+    /// The instalments stay as large as they are, and the last ones fall away.
+    ShortenTerm,
+    /// As many instalments as before, each smaller.
+    SmallerInstalments,
+    /// Only the whole loan may be repaid early.
+    FullSettlementOnly,
+}
+
+impl Prepayment {
+    /// Every choice.
+    pub const ALL: [Self; 4] =
+        [Self::KeepInstalments, Self::ShortenTerm, Self::SmallerInstalments, Self::FullSettlementOnly];
+
+    /// The name in a product.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KeepInstalments => "keep_instalments",
+            Self::ShortenTerm => "shorten_term",
+            Self::SmallerInstalments => "smaller_instalments",
+            Self::FullSettlementOnly => "full_settlement_only",
+        }
+    }
+
+    /// The choice of a name, or `None` where there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
+    }
+}
+
+/// What interest is reckoned on once money moves at other times than planned.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum InterestOn {
+    /// As planned: paying early or late changes nothing in the interest billed.
+    #[default]
+    Schedule,
+    /// The principal that is really owed, day by day.
+    Balance,
+}
+
+impl InterestOn {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Schedule, Self::Balance];
+
+    /// The name in a product.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Balance => "balance",
+        }
+    }
+
+    /// The choice of a name, or `None` where there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
+    }
+}
+
+/// Whether the day on which principal is repaid early still bears interest.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum SettlementDay {
+    /// It is free.
+    #[default]
+    Free,
+    /// It bears interest.
+    BearsInterest,
+}
+
+/// Everything the life of a loan follows from, besides its events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contract {
+    /// The schedule's terms. `principal`, `disbursed_on` and `disbursements` follow from the draws and are not read.
+    pub terms: Terms,
+    /// Where repayments go.
+    pub allocation: Allocation,
+    /// Where repayments in advance go.
+    pub in_advance: InAdvance,
+    /// What an early repayment does.
+    pub prepayment: Prepayment,
+    /// What interest is reckoned on.
+    pub interest_on: InterestOn,
+    /// Whether the settlement day bears interest.
+    pub settlement_day: SettlementDay,
+    /// Interest on overdue principal, as a multiple of the rate (1.5 is one and a half times); `None` charges none.
+    pub penalty_multiple: Option<Percent>,
+}

@@ -1,0 +1,146 @@
+//! One row of a loan's living schedule: what is due, what of it was paid and when.
+
+use super::allocation::Age;
+use super::money::{Component, Money, Parts};
+use fen_terms::{Day, Span};
+use num_rational::BigRational;
+use num_traits::Zero;
+
+/// What a row is. Rows that fall due on one day stand in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RowKind {
+    /// An instalment of the schedule.
+    Instalment,
+    /// A share of a draw, due on the draw's day.
+    DownPayment,
+    /// Principal (and the interest on it up to that day) that was repaid outside the schedule.
+    Prepayment,
+    /// What fell due after the last instalment: charges, and repayments that were charged back.
+    Extra,
+}
+
+impl RowKind {
+    /// The name that programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Instalment => "instalment",
+            Self::DownPayment => "down_payment",
+            Self::Prepayment => "prepayment",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+/// What of an instalment stays as agreed when its interest turns out higher or lower than planned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// Principal and interest together: the equal instalment.
+    Total(Money),
+    /// The principal.
+    Principal(Money),
+}
+
+/// A row. `due = paid + waived + written_off + outstanding`, component by component.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Names it within its loan for as long as the loan lives; `n`, its place, changes as rows are put between.
+    pub key: u32,
+    /// What it is.
+    pub kind: RowKind,
+    /// Its period and how that is counted; only instalments have one.
+    pub span: Option<Span>,
+    /// The first day whose interest it bears: the first of its period, or the day of a prepayment within it.
+    pub from: Day,
+    /// The day it falls due.
+    pub due_on: Day,
+    /// What stays as agreed.
+    pub level: Level,
+    /// The interest planned.
+    pub interest_planned: Money,
+    /// What is to be paid.
+    pub due: Parts,
+    /// What was paid, whenever.
+    pub paid: Parts,
+    /// What of that was paid before the due day.
+    pub paid_early: Parts,
+    /// What of that was paid after the due day.
+    pub paid_late: Parts,
+    /// What was forgiven.
+    pub waived: Parts,
+    /// What was given up.
+    pub written_off: Parts,
+    /// Principal that came back into the row by chargebacks and by refunds that were too large.
+    pub credited: Money,
+    /// Interest that an earlier instalment, paid before it was due, could not take up, and that this one bears.
+    pub interest_carried: Money,
+    /// Interest for lateness, exactly.
+    pub late_exact: BigRational,
+    /// What of `due.penalties` is interest for lateness: `late_exact`, rounded.
+    pub late_interest: Money,
+}
+
+impl Row {
+    /// A row with nothing due yet.
+    pub fn new(key: u32, kind: RowKind, from: Day, due_on: Day) -> Self {
+        Self {
+            key,
+            kind,
+            span: None,
+            from,
+            due_on,
+            level: Level::Principal(Money::ZERO),
+            interest_planned: Money::ZERO,
+            due: Parts::ZERO,
+            paid: Parts::ZERO,
+            paid_early: Parts::ZERO,
+            paid_late: Parts::ZERO,
+            waived: Parts::ZERO,
+            written_off: Parts::ZERO,
+            credited: Money::ZERO,
+            interest_carried: Money::ZERO,
+            late_exact: BigRational::zero(),
+            late_interest: Money::ZERO,
+        }
+    }
+
+    /// What is still to be paid.
+    pub fn outstanding(&self) -> Parts {
+        self.due - self.paid - self.waived - self.written_off
+    }
+
+    /// The principal due but for what was credited back: the schedule's own.
+    pub fn principal_scheduled(&self) -> Money {
+        self.due.principal - self.credited
+    }
+
+    /// What of the schedule's own principal was paid; what was credited back is paid last.
+    pub fn principal_scheduled_paid(&self) -> Money {
+        (self.paid.principal - self.credited).or_zero()
+    }
+
+    /// Whether nothing is left to pay.
+    pub fn is_settled(&self) -> bool {
+        !self.outstanding().total().is_positive()
+    }
+
+    /// How old it is on a day.
+    pub fn age(&self, on: Day) -> Age {
+        match self.due_on.cmp(&on) {
+            core::cmp::Ordering::Less => Age::PastDue,
+            core::cmp::Ordering::Equal => Age::Due,
+            core::cmp::Ordering::Greater => Age::InAdvance,
+        }
+    }
+
+    /// Pays at most `limit` of one component on a day, and says how much.
+    pub fn pay(&mut self, component: Component, limit: Money, on: Day) -> Money {
+        let amount = self.outstanding()[component].or_zero().min(limit);
+        self.paid[component] += amount;
+        match self.age(on) {
+            Age::PastDue => self.paid_late[component] += amount,
+            Age::Due => {}
+            Age::InAdvance => self.paid_early[component] += amount,
+        }
+        amount
+    }
+}
