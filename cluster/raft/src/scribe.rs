@@ -1,0 +1,320 @@
+//! The one thread that writes: every group's entries, votes and marks go through it, in one order, into the node's
+//! one write-ahead log, and whatever has queued up shares one durable write.
+//!
+//! **Invariants.** A vote or an entry is reported durable only after the write that holds it has come back, and a
+//! later one never before an earlier one. After the first failed write nothing is written or reported any more:
+//! the node has to stop and recover.
+
+use crate::codec::{self, Ink, Reader};
+use crate::log::GroupLog;
+use crate::tail::{Tail, TailState};
+use crate::words::{Entry, GroupId, LogPlace, Types, Vote};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use fen_book::Stamp;
+use fen_store::disk::Disk;
+use fen_store::wal::{
+    self, Control, Found, LogIndex, Position, SegmentNumber, Wal, WalFault, WalOptions, WalReader,
+};
+use openraft::storage::IOFlushed;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// Orders that may wait; whoever brings one more waits with it.
+const ORDERS_MAX: usize = 4_096;
+/// A commit mark alone is not worth a write of its own at once: it goes with the next one, or after this long.
+const MARK_PATIENCE: Duration = Duration::from_millis(50);
+/// Names under which a group's standing words are kept in the log.
+const VOTE: u16 = 1;
+const COMMITTED: u16 = 2;
+
+/// Told when an order is durable, or why it is not.
+pub(crate) enum Done {
+    /// The library's own callback.
+    Flushed(IOFlushed<Types>),
+    /// Whoever waits.
+    Waiting(oneshot::Sender<io::Result<()>>),
+}
+
+impl Done {
+    fn tell(self, result: io::Result<()>) {
+        match self {
+            Self::Flushed(callback) => callback.io_completed(result),
+            // Whoever asked has gone; the write stands all the same.
+            Self::Waiting(sender) => drop(sender.send(result)),
+        }
+    }
+}
+
+/// What the scribe is asked to do.
+pub(crate) enum Order {
+    /// Append to a group's log.
+    Entries { group: GroupId, entries: Vec<Entry>, tail: Arc<Tail>, done: Done },
+    /// Remember a vote.
+    Vote { group: GroupId, vote: Vote, done: Done },
+    /// Remember how far a group is committed; not urgent.
+    Committed { group: GroupId, at: LogPlace },
+    /// Entries from here on are void.
+    Truncate { group: GroupId, from: u64 },
+    /// Entries up to here are no longer needed; afterwards files below `keep_from` are recycled.
+    Purge { group: GroupId, up_to: LogPlace, done: Done },
+}
+
+/// A node's write-ahead log, shared by all its groups. Dropped, it stops the thread after what is queued.
+pub struct Scribe {
+    orders: Option<Sender<Order>>,
+    reader: WalReader,
+    groups: Arc<Mutex<HashMap<GroupId, Arc<Tail>>>>,
+    cache_bytes_max: usize,
+    failed: watch::Receiver<Option<String>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Scribe {
+    /// Opens or creates the log in `directory` and reads what every group had in it. Each group may cache
+    /// `cache_bytes_max` bytes of young entries.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        options: &WalOptions,
+        cache_bytes_max: usize,
+    ) -> Result<Self, WalFault> {
+        let mut states: HashMap<GroupId, TailState> = HashMap::new();
+        let mut visit = |position: Position, found: Found<'_>| {
+            recover(&mut states, position, &found).map_err(|fault| fault.to_string())
+        };
+        let (wal, _recovery) = Wal::open(disk, directory, options, SegmentNumber::FIRST, &mut visit)?;
+        let tails =
+            states.into_iter().map(|(group, state)| (group, Arc::new(Tail::new(state, cache_bytes_max))));
+        let groups = Arc::new(Mutex::new(tails.collect::<HashMap<_, _>>()));
+        let (orders, queue) = crossbeam_channel::bounded(ORDERS_MAX);
+        let (failing, failed) = watch::channel(None);
+        let reader = wal.reader();
+        let desk = Desk { wal, queue, groups: groups.clone(), waiting: Vec::new(), failing };
+        let thread = std::thread::Builder::new()
+            .name("fen-scribe".to_owned())
+            .spawn(move || desk.run())
+            .map_err(|source| WalFault::Disk {
+                file: directory.display().to_string(),
+                doing: "starting the thread that writes",
+                source,
+            })?;
+        Ok(Self { orders: Some(orders), reader, groups, cache_bytes_max, failed, thread: Some(thread) })
+    }
+
+    /// A group's part of the log; empty where the group is new here.
+    pub(crate) fn group(&self, group: GroupId) -> GroupLog {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = groups
+            .entry(group)
+            .or_insert_with(|| Arc::new(Tail::new(TailState::default(), self.cache_bytes_max)))
+            .clone();
+        let orders = self.orders.clone().expect("the scribe takes orders until it is dropped");
+        GroupLog::new(group, tail, orders, self.reader.clone())
+    }
+
+    /// Says why, once the log can no longer be written; the node must stop then.
+    pub fn failed(&self) -> watch::Receiver<Option<String>> {
+        self.failed.clone()
+    }
+}
+
+impl Drop for Scribe {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // Groups that still live hold senders of their own; the thread then ends with the last of them.
+        drop(self.thread.take());
+    }
+}
+
+fn place(index: LogIndex, term: u64) -> LogPlace {
+    LogPlace { term, index: index.get() }
+}
+
+/// Takes one frame of the log into the picture of its group.
+fn recover(
+    states: &mut HashMap<GroupId, TailState>,
+    position: Position,
+    found: &Found<'_>,
+) -> io::Result<()> {
+    match found {
+        Found::Entry(entry) => {
+            let state = states.entry(GroupId(entry.group.get())).or_default();
+            state.found(place(entry.index, entry.term), position)?;
+        }
+        Found::Control(Control::Keep { group, name, body }) => {
+            let state = states.entry(GroupId(group.get())).or_default();
+            let mut reader = Reader(bytes::Bytes::copy_from_slice(body));
+            match *name {
+                VOTE => state.set_vote(reader.vote()?),
+                COMMITTED => state.set_committed(reader.maybe()?.map(LogPlace::of)),
+                _unknown => return Err(codec::garbled("a standing word of unknown name")),
+            }
+        }
+        Found::Control(Control::Truncate { group, from }) => {
+            states.entry(GroupId(group.get())).or_default().truncate(from.get());
+        }
+        Found::Control(Control::Purge { group, up_to, term }) => {
+            states.entry(GroupId(group.get())).or_default().purge(place(*up_to, *term));
+        }
+        Found::Control(Control::Forget { group }) => {
+            states.remove(&GroupId(group.get()));
+        }
+    }
+    Ok(())
+}
+
+/// The thread's own things.
+struct Desk {
+    wal: Wal,
+    queue: Receiver<Order>,
+    groups: Arc<Mutex<HashMap<GroupId, Arc<Tail>>>>,
+    /// Orders that are staged but not durable.
+    waiting: Vec<Staged>,
+    failing: watch::Sender<Option<String>>,
+}
+
+struct Staged {
+    done: Done,
+    durable: Option<Places>,
+}
+
+/// Where entries of one group will lie once the write is done.
+struct Places {
+    tail: Arc<Tail>,
+    entries: Vec<(LogPlace, Position)>,
+}
+
+impl Desk {
+    fn run(mut self) {
+        let mut marks = false;
+        loop {
+            let order = match self.queue.recv_timeout(MARK_PATIENCE) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) => {
+                    if std::mem::take(&mut marks) && !self.commit() {
+                        return;
+                    }
+                    if let Err(fault) = self.wal.settle() {
+                        return self.fail(&fault);
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.commit();
+                    return;
+                }
+            };
+            if let Err(fault) = self.write(order) {
+                return self.fail(&fault);
+            }
+            while let Ok(order) = self.queue.try_recv() {
+                if let Err(fault) = self.write(order) {
+                    return self.fail(&fault);
+                }
+            }
+            if self.waiting.is_empty() {
+                marks = true;
+            } else {
+                marks = false;
+                if !self.commit() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Makes everything staged durable and tells who waits.
+    fn commit(&mut self) -> bool {
+        if let Err(fault) = self.wal.commit() {
+            self.fail(&fault);
+            return false;
+        }
+        for staged in self.waiting.drain(..) {
+            if let Some(places) = staged.durable {
+                places.tail.settle(&places.entries);
+            }
+            staged.done.tell(Ok(()));
+        }
+        true
+    }
+
+    fn write(&mut self, order: Order) -> Result<(), WalFault> {
+        match order {
+            Order::Entries { group, entries, tail, done } => {
+                let mut places = Places { tail, entries: Vec::with_capacity(entries.len()) };
+                for entry in &entries {
+                    places.entries.push((LogPlace::of(entry.log_id), self.entry(group, entry)?));
+                }
+                self.waiting.push(Staged { done, durable: Some(places) });
+            }
+            Order::Vote { group, vote, done } => {
+                let body = Ink::default().vote(&vote).done();
+                let keep = Control::Keep { group: wal::GroupId::new(group.0), name: VOTE, body: &body };
+                self.wal.append_control(&keep)?;
+                self.waiting.push(Staged { done, durable: None });
+            }
+            Order::Committed { group, at } => {
+                let body = Ink::default().maybe(Some(&at.log_id())).done();
+                let keep = Control::Keep { group: wal::GroupId::new(group.0), name: COMMITTED, body: &body };
+                self.wal.append_control(&keep)?;
+            }
+            Order::Truncate { group, from } => {
+                let from = LogIndex::new(from);
+                self.wal.append_control(&Control::Truncate { group: wal::GroupId::new(group.0), from })?;
+            }
+            Order::Purge { group, up_to, done } => self.purge(group, up_to, done)?,
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, group: GroupId, entry: &Entry) -> Result<Position, WalFault> {
+        let (kind, stamp, body) = codec::entry_body(entry);
+        self.wal.append(&wal::Entry {
+            group: wal::GroupId::new(group.0),
+            index: LogIndex::new(entry.log_id.index),
+            term: *entry.log_id.leader_id,
+            kind,
+            stamp: Stamp::new(stamp),
+            body: &body,
+        })
+    }
+
+    fn purge(&mut self, group: GroupId, up_to: LogPlace, done: Done) -> Result<(), WalFault> {
+        let index = LogIndex::new(up_to.index);
+        let purge = Control::Purge { group: wal::GroupId::new(group.0), up_to: index, term: up_to.term };
+        self.wal.append_control(&purge)?;
+        self.waiting.push(Staged { done, durable: None });
+        let oldest = {
+            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+            groups.values().filter_map(|tail| tail.oldest_segment()).min()
+        };
+        // The purge must be durable before the files that it frees are overwritten.
+        if self.commit() {
+            self.wal.release(oldest.unwrap_or_else(|| self.wal.segment()))?;
+        }
+        Ok(())
+    }
+
+    /// The end: everything that waits, and everything that is still to come, is told why.
+    fn fail(&mut self, fault: &WalFault) {
+        let reason = fault.to_string();
+        tracing::error!(%reason, "the write-ahead log failed; the node must stop");
+        self.failing.send_replace(Some(reason.clone()));
+        for staged in self.waiting.drain(..) {
+            staged.done.tell(Err(io::Error::other(reason.clone())));
+        }
+        while let Ok(order) = self.queue.recv() {
+            match order {
+                Order::Entries { done, .. } | Order::Vote { done, .. } | Order::Purge { done, .. } => {
+                    done.tell(Err(io::Error::other(reason.clone())));
+                }
+                Order::Committed { .. } | Order::Truncate { .. } => {}
+            }
+        }
+    }
+}
