@@ -164,7 +164,10 @@ impl Book {
             } else if is_unended {
                 refuse(CreateAccountStatus::LinkedEventChainOpen, stamps.at(index))
             } else {
-                refuse(CreateAccountStatus::LinkedEventFailed, stamps.at(index))
+                // A member that was not refused itself answers with the stamp that it would have borne.
+                let planned = plans.get(index.saturating_sub(start));
+                let stamp = planned.map_or(stamps.at(index), |plan| plan.account.timestamp);
+                refuse(CreateAccountStatus::LinkedEventFailed, stamp)
             });
         }
     }
@@ -258,7 +261,10 @@ impl Book {
             } else if is_unended {
                 refuse(CreateTransferStatus::LinkedEventChainOpen, stamps.at(index))
             } else {
-                refuse(CreateTransferStatus::LinkedEventFailed, stamps.at(index))
+                // A member that was not refused itself answers with the stamp that it would have borne.
+                let planned = plans.get(index.saturating_sub(start));
+                let stamp = planned.map_or(stamps.at(index), |plan| plan.record.timestamp);
+                refuse(CreateTransferStatus::LinkedEventFailed, stamp)
             });
         }
     }
