@@ -2,7 +2,10 @@
 
 use crate::Model;
 use crate::journal::re_add;
-use fen_book::{Account, AccountFilter, AccountFlags, BalanceLine, QueryFilter, STAMP_MAX, Stamp, Transfer};
+use fen_book::{
+    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, OpenPending, QueryFilter, STAMP_MAX, Stamp,
+    Transfer,
+};
 
 impl Model {
     /// The transfers that debit or credit an account, by the filter.
@@ -29,6 +32,20 @@ impl Model {
             }
         }
         in_order(lines, filter.reversed, filter.limit)
+    }
+
+    /// What is reserved on an account, oldest first.
+    pub fn pendings_of(&self, id: AccountId) -> Vec<OpenPending> {
+        let open = self.open_pendings().into_iter();
+        open.filter(|pending| {
+            pending.transfer.debit_account_id == id || pending.transfer.credit_account_id == id
+        })
+        .map(|pending| OpenPending {
+            id: pending.transfer.id,
+            amount: pending.transfer.amount,
+            expires_at: pending.expires_at().unwrap_or_default(),
+        })
+        .collect()
     }
 
     /// The accounts that pass the filter.

@@ -32,6 +32,7 @@
 //! **Absent on purpose.** Loops, variables, conditions: a script that needs them is a test in Rust.
 
 mod audit;
+mod book;
 mod file;
 pub mod golden;
 mod look;
@@ -44,5 +45,6 @@ mod tell;
 mod time;
 mod words;
 
+pub use book::BookSubject;
 pub use run::Run;
 pub use subject::Subject;

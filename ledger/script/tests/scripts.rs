@@ -2,6 +2,7 @@
 
 use fen_book::{CreateAccountStatus, CreateTransferStatus};
 use fen_model::ModelLedger;
+use fen_script::BookSubject;
 use fen_script::golden::{self, Blessing};
 use std::collections::BTreeSet;
 
@@ -10,6 +11,14 @@ fn the_model_answers_as_blessed() {
     for path in golden::all().unwrap() {
         let run =
             golden::script(&path, Blessing::from_environment(), |start| Box::new(ModelLedger::new(start)));
+        run.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_book_answers_as_blessed() {
+    for path in golden::all().unwrap() {
+        let run = golden::script(&path, Blessing::Check, |start| Box::new(BookSubject::new(start)));
         run.unwrap_or_else(|error| panic!("{error}"));
     }
 }
