@@ -34,7 +34,7 @@ pub(crate) struct Flat {
     denominator: BigUint,
     /// What each draw adds to every instalment due after it.
     shares: Vec<BigUint>,
-    /// The sum of the shares of the draws so far.
+    /// The sum of the shares of the draws so far; of all draws, where they are spread over the whole term.
     share: BigUint,
     /// All that is charged.
     total: BigUint,
@@ -49,8 +49,8 @@ pub(crate) struct Owed {
     pub(crate) before: Money,
     /// With the draws of this period.
     pub(crate) now: Money,
-    /// All that was ever drawn, less down payments.
-    pub(crate) drawn: Money,
+    /// All that is ever drawn, less down payments.
+    pub(crate) lent: Money,
 }
 
 impl Bearing {
@@ -102,15 +102,15 @@ impl Bearing {
         }
     }
 
-    /// The level that would have cleared all that was drawn, had it been drawn at the start; `first` is the first
+    /// The level that would clear all draws over the whole term, had they been made at the start; `first` is the first
     /// period with principal.
     pub(crate) fn whole_term_level(&self, first: usize, owed: Owed) -> Option<Exact> {
         match self {
             Bearing::Declining(declining) => {
-                let owed = (&declining.denominator + declining.periods.get(first)?) * owed.drawn.get();
+                let owed = (&declining.denominator + declining.periods.get(first)?) * owed.lent.get();
                 declining.levels.as_ref()?.clearing(first, &owed)
             }
-            Bearing::Flat(flat) => flat.level(first, owed.drawn),
+            Bearing::Flat(flat) => flat.level(first, owed.lent),
         }
     }
 }
@@ -188,12 +188,20 @@ impl Flat {
             let factor = later.fold(common.numerator(own), |sum, factor| sum + common.numerator(*factor));
             let interest = factor * base.get();
             let share = &interest * (&scale / spread(draw));
-            let free = BigUint::from(interest_free.saturating_sub(draw.period));
-            total += interest * &scale - &share * free;
+            let first = match terms.later_draws {
+                LaterDraws::RemainingTerm => draw.period,
+                LaterDraws::WholeTerm => 0,
+            };
+            total += interest * &scale - &share * BigUint::from(interest_free.saturating_sub(first));
             shares.push(share);
         }
         let denominator = common.denominator * scale;
-        Flat { denominator, shares, share: BigUint::ZERO, total, periods: spans.len(), interest_free }
+        let mut flat =
+            Flat { denominator, shares, share: BigUint::ZERO, total, periods: spans.len(), interest_free };
+        if terms.later_draws == LaterDraws::WholeTerm {
+            flat.share = flat.shares.drain(..).sum();
+        }
+        flat
     }
 
     fn period(&mut self, index: usize, arrived: core::ops::Range<usize>) -> BigUint {

@@ -94,12 +94,14 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(terms: &'a Terms, spans: &[Span], draws: &'a [Placed]) -> Walk<'a> {
+        // The draws add up to the principal, which is bounded.
+        let lent = Money::new(draws.iter().map(|draw| draw.financed().get()).sum());
         Walk {
             terms,
             periods: spans.len(),
             draws,
             bearing: Bearing::new(terms, spans, draws),
-            owed: Owed { before: Money::ZERO, now: Money::ZERO, drawn: Money::ZERO },
+            owed: Owed { before: Money::ZERO, now: Money::ZERO, lent },
             arrived: 0,
             unbilled: BigUint::ZERO,
             billed: Money::ZERO,
@@ -118,7 +120,6 @@ impl<'a> Walk<'a> {
         self.owed.before = self.owed.now;
         for draw in self.draws.iter().take(arrived.end).skip(arrived.start) {
             self.owed.now = self.owed.now.checked_add(draw.financed())?;
-            self.owed.drawn = self.owed.drawn.checked_add(draw.financed())?;
         }
         if !arrived.is_empty() {
             self.regular = None;
@@ -196,7 +197,7 @@ impl<'a> Walk<'a> {
     fn equal_part(&self, index: usize) -> Option<Money> {
         let (amount, first) = match self.terms.later_draws {
             LaterDraws::RemainingTerm => (self.owed.now, index),
-            LaterDraws::WholeTerm => (self.owed.drawn, usize::from(self.terms.grace.principal)),
+            LaterDraws::WholeTerm => (self.owed.lent, usize::from(self.terms.grace.principal)),
         };
         let instalments = u128::try_from(self.periods.checked_sub(first)?).ok()?;
         self.terms.rounding.mode.divide(amount.get(), instalments, self.terms.rounding.to)

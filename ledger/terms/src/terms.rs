@@ -67,7 +67,8 @@ named! {
     LaterDraws {
         /// Spread over the instalments due after it.
         RemainingTerm = 1, "remaining_term";
-        /// Spread over the whole term; what the instalments already past would have borne, the last takes.
+        /// Spread over the whole term: the instalments are those of all draws together from the first on, as far
+        /// as anything is owed, and the last takes the rest.
         WholeTerm = 2, "whole_term";
     }
 }
