@@ -1,4 +1,5 @@
 //! Durable storage for one node: write-ahead log, journal segments, id index, checkpoints.
 
+pub mod checkpoint;
 pub mod disk;
 pub mod wal;
