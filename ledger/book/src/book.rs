@@ -9,6 +9,7 @@
 //! refusal is a status, a broken rule is a panic that stops the node.
 
 use crate::accounts::Accounts;
+use crate::batch::{AccountBatch, OpeningBatch, ReceiptBatch, TransferBatch, run};
 use crate::command::{Command, Reply};
 use crate::pendings::Pendings;
 use crate::quantity::{Stamp, TransferId};
@@ -52,17 +53,27 @@ impl Book {
     /// When the log breaks its promises: a stamp not above the last one's, or more events than
     /// [`EVENTS_MAX`](crate::EVENTS_MAX). Both are checked where commands enter the log.
     pub fn apply(&mut self, command: &Command<'_>, stamp: Stamp, recall: &Recall) -> Reply {
-        let events = u64::try_from(command.event_count()).expect("a command's events are counted in 64 bits");
-        let now = Stamp::new(stamp.get().checked_sub(events).expect("a stamp leaves room for its events"));
+        let stamps = u64::try_from(command.stamp_count()).expect("a command's stamps are counted in 64 bits");
+        let now = Stamp::new(stamp.get().checked_sub(stamps).expect("a stamp leaves room for its events"));
         assert!(now >= self.clock, "stamps rise from command to command");
-        assert!(command.event_count() <= crate::EVENTS_MAX, "a command holds at most EVENTS_MAX events");
+        assert!(command.event_count() <= command.event_count_max(), "a command's events fit the log");
         self.ended_now.clear();
         self.expire(now);
         let reply = match command {
-            Command::CreateAccounts(events) => Reply::Accounts(self.create_accounts(events, stamp, recall)),
-            Command::CreateTransfers(events) => {
-                Reply::Transfers(self.create_transfers(events, stamp, recall))
+            Command::CreateAccounts(events) => {
+                Reply::Accounts(run::<AccountBatch>(self, events, stamp, recall))
             }
+            Command::CreateTransfers(events) => {
+                Reply::Transfers(run::<TransferBatch>(self, events, stamp, recall))
+            }
+            Command::CreateTransfersWithBalances(events) => {
+                Reply::Receipts(run::<ReceiptBatch>(self, events, stamp, recall))
+            }
+            Command::OpenAccounts(events) => {
+                Reply::Openings(run::<OpeningBatch>(self, events, stamp, recall))
+            }
+            Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
+            Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp, recall)),
             Command::Pulse => Reply::Done,
         };
         self.clock = stamp;

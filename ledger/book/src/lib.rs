@@ -18,8 +18,10 @@ pub mod book;
 pub mod command;
 pub mod image;
 pub mod journal;
+mod limits;
 pub mod loan;
 mod look_ahead;
+pub mod opening;
 pub mod pages;
 pub mod pendings;
 mod plan;
@@ -36,14 +38,16 @@ pub mod young;
 pub use account::{Account, AccountFlags, Balances};
 pub use book::Book;
 pub use command::{
-    AccountFilter, BalanceLine, Command, EVENTS_MAX, OpenPending, Outcome, QueryFilter, Reply,
+    AccountFilter, BalanceLine, CHAIN_ENDS_MAX, ChainOutcome, Command, EVENTS_MAX, OpenPending,
+    OpeningStatus, Outcome, QueryFilter, Receipt, Reply,
 };
 pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, PartPost, Touch};
+pub use opening::{AccountOpening, ChainEnd, LimitChange};
 pub use quantity::{
     AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
     TimeoutSeconds, TransferId,
 };
 pub use read::{Position, StampRange};
-pub use recall::Recall;
-pub use status::{CreateAccountStatus, CreateTransferStatus};
+pub use recall::{Named, Recall};
+pub use status::{CreateAccountStatus, CreateTransferStatus, SetLimitStatus};
 pub use transfer::{Transfer, TransferFlags};

@@ -57,6 +57,10 @@ pub struct PagedTable<T, const PER_PAGE: usize> {
     next_frozen: usize,
 }
 
+#[allow(
+    clippy::unnecessary_box_returns,
+    reason = "a page is made where it stays: on the heap, never on the stack"
+)]
 fn empty_page<T: Record, const PER_PAGE: usize>() -> Box<Page<T, PER_PAGE>> {
     Page::new_box_zeroed().expect("there is memory for one more page")
 }

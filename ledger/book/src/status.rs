@@ -74,7 +74,10 @@ statuses! {
         CreditsPostedMustBeZero = 230, "credits_posted_must_be_zero";
         LedgerMustNotBeZero = 240, "ledger_must_not_be_zero";
         CodeMustNotBeZero = 250, "code_must_not_be_zero";
+        LimitNeedsALimitingFlag = 251, "limit_needs_a_limiting_flag";
+        OpeningBalanceHasTwoSides = 252, "opening_balance_has_two_sides";
         ImportedEventTimestampMustNotRegress = 260, "imported_event_timestamp_must_not_regress";
+        OpeningBalanceRefused = 261, "opening_balance_refused";
         Created = 0, "created";
     }
 }
@@ -150,6 +153,18 @@ statuses! {
         ExceedsCredits = 660, "exceeds_credits";
         ExceedsDebits = 670, "exceeds_debits";
         Created = 0, "created";
+    }
+}
+
+statuses! {
+    /// The answer to one event of `set_limits`.
+    SetLimitStatus {
+        IdMustNotBeZero = 10, "id_must_not_be_zero";
+        IdMustNotBeIntMax = 20, "id_must_not_be_int_max";
+        AccountNotFound = 30, "account_not_found";
+        LimitNeedsALimitingFlag = 40, "limit_needs_a_limiting_flag";
+        BalanceExceedsLimit = 50, "balance_exceeds_limit";
+        Set = 0, "set";
     }
 }
 

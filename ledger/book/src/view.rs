@@ -4,7 +4,7 @@
 //! the effects of the members before; only when the last is planned are all of them posted. So nothing is ever
 //! undone.
 
-use crate::account::Account;
+use crate::account::{Account, AccountFlags};
 use crate::accounts::{narrow, wide};
 use crate::book::Book;
 use crate::pendings::Pending;
@@ -15,7 +15,7 @@ use crate::transfer::{Transfer, TransferFlags};
 use std::collections::BTreeMap;
 
 /// What the planned members of the open chain would change.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Overlay {
     accounts: BTreeMap<AccountSlot, Account>,
     opened: BTreeMap<AccountId, AccountSlot>,
@@ -32,7 +32,11 @@ impl Overlay {
     pub(crate) fn open(&mut self, book: &Book, plan: &AccountPlan) -> AccountSlot {
         let slot = narrow(book.accounts.len().saturating_add(self.opened.len()));
         self.opened.insert(plan.account.id, slot);
-        self.accounts.insert(slot, plan.account);
+        let mut account = plan.account;
+        if !plan.limit.is_zero() {
+            account.flags = account.flags.with(AccountFlags::HAS_LIMIT);
+        }
+        self.accounts.insert(slot, account);
         self.limits.insert(slot, plan.limit);
         self.last_account_stamp = plan.account.timestamp;
         slot
@@ -153,6 +157,12 @@ impl<'a> View<'a> {
         let ended =
             in_chain.or_else(|| self.book.young.resolution(id)).or_else(|| self.recall.resolution(id));
         PendingState::Ended(ended.expect("a pending transfer is open, or a record tells how it ended"))
+    }
+
+    /// The post, void or expiry that ended a pending transfer.
+    pub(crate) fn resolution(&self, id: TransferId) -> Option<&'a Transfer> {
+        let in_chain = self.overlay.and_then(|overlay| overlay.resolutions.get(&id));
+        in_chain.or_else(|| self.book.young.resolution(id)).or_else(|| self.recall.resolution(id))
     }
 
     pub(crate) fn last_account_stamp(&self) -> Stamp {

@@ -30,18 +30,18 @@ impl ModelLedger {
 
     /// Opens accounts.
     pub fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>> {
-        match self.run(&Command::CreateAccounts(events), events.len()) {
-            Reply::Accounts(outcomes) => outcomes,
-            Reply::Transfers(_) | Reply::Done => panic!("accounts were asked for"),
-        }
+        let Reply::Accounts(outcomes) = self.run(&Command::CreateAccounts(events), events.len()) else {
+            panic!("accounts were asked for")
+        };
+        outcomes
     }
 
     /// Posts transfers.
     pub fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>> {
-        match self.run(&Command::CreateTransfers(events), events.len()) {
-            Reply::Transfers(outcomes) => outcomes,
-            Reply::Accounts(_) | Reply::Done => panic!("transfers were asked for"),
-        }
+        let Reply::Transfers(outcomes) = self.run(&Command::CreateTransfers(events), events.len()) else {
+            panic!("transfers were asked for")
+        };
+        outcomes
     }
 
     /// Lets time pass.

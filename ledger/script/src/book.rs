@@ -30,16 +30,16 @@ impl BookSubject {
 
 impl Subject for BookSubject {
     fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>> {
-        match self.run(&Command::CreateAccounts(events)) {
-            Reply::Accounts(outcomes) => outcomes,
-            Reply::Transfers(_) | Reply::Done => panic!("accounts were asked for"),
-        }
+        let Reply::Accounts(outcomes) = self.run(&Command::CreateAccounts(events)) else {
+            panic!("accounts were asked for")
+        };
+        outcomes
     }
     fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>> {
-        match self.run(&Command::CreateTransfers(events)) {
-            Reply::Transfers(outcomes) => outcomes,
-            Reply::Accounts(_) | Reply::Done => panic!("transfers were asked for"),
-        }
+        let Reply::Transfers(outcomes) = self.run(&Command::CreateTransfers(events)) else {
+            panic!("transfers were asked for")
+        };
+        outcomes
     }
     fn tick(&mut self, nanoseconds: u64) {
         self.clock = Stamp::new(self.clock.get() + nanoseconds);
@@ -52,7 +52,8 @@ impl Subject for BookSubject {
         ids.iter().map(|id| self.book.account(*id)).collect()
     }
     fn lookup_transfers(&mut self, ids: &[TransferId]) -> Vec<Option<Transfer>> {
-        let find = |id: &TransferId| self.book.young().find(*id).filter(|record| record.is_transfer()).copied();
+        let find =
+            |id: &TransferId| self.book.young().find(*id).filter(|record| record.is_transfer()).copied();
         ids.iter().map(find).collect()
     }
     fn account_transfers(&mut self, filter: &AccountFilter) -> Vec<Transfer> {

@@ -33,7 +33,9 @@ fn every_status_is_reached_by_some_script() {
         accounts.extend(run.account_statuses);
         transfers.extend(run.transfer_statuses);
     }
-    let missing = CreateAccountStatus::ALL.iter().filter(|status| !accounts.contains(status));
+    // Fen's own statuses stand between the tens; `ledger/book/tests/openings.rs` reaches them.
+    let shared = CreateAccountStatus::ALL.iter().filter(|status| status.number() % 10 == 0);
+    let missing = shared.filter(|status| !accounts.contains(status));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&CreateAccountStatus>::new());
     let missing = CreateTransferStatus::ALL.iter().filter(|status| !transfers.contains(status));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&CreateTransferStatus>::new());

@@ -3,6 +3,7 @@
 use super::{AccountPlan, AccountRefused, refuse};
 use crate::account::{Account, AccountFlags};
 use crate::command::Outcome;
+use crate::limits::can_have_limit;
 use crate::quantity::{Amount, Stamp};
 use crate::status::CreateAccountStatus as Status;
 use crate::view::View;
@@ -41,6 +42,9 @@ impl View<'_> {
         }
         if let Some(status) = first_empty_or_full_field(account) {
             return no(status);
+        }
+        if !order.limit.is_zero() && !can_have_limit(account) {
+            return no(Status::LimitNeedsALimitingFlag);
         }
         let mut opened = *account;
         opened.timestamp = order.stamp;

@@ -1,8 +1,8 @@
 //! A book and a model that are given the same commands and must agree after each.
 
 use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Chunk, Command, QueryFilter, Recall,
-    Reply, Stamp, Transfer, TransferFlags, TransferId,
+    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Chunk, Command, Named, QueryFilter,
+    Recall, Reply, Stamp, Transfer, TransferFlags, TransferId,
 };
 use fen_model::Model;
 use std::collections::BTreeMap;
@@ -40,27 +40,21 @@ impl Sealed {
     /// What storage finds for a command before the book sees it.
     fn recall(&self, command: &Command<'_>) -> Recall {
         let mut recall = Recall::nothing();
-        match command {
-            Command::CreateAccounts(events) => {
-                for account in events.iter().filter(|account| account.flags.contains(AccountFlags::IMPORTED))
-                {
-                    let is_there = |record: &Transfer| record.timestamp == account.timestamp;
-                    if self.transfers().any(|record| is_there(&record)) {
-                        recall.add_stamp(account.timestamp);
-                    }
-                }
+        let named = Named::by(command);
+        for stamp in named.stamps {
+            if self.transfers().any(|record| record.timestamp == stamp) {
+                recall.add_stamp(stamp);
             }
-            Command::CreateTransfers(events) => {
-                for id in events.iter().flat_map(|event| [event.id, event.pending_id]) {
-                    if let Some(record) = self.records.get(&id) {
-                        recall.add_record(*record);
-                    }
-                    if let Some(record) = self.resolutions.get(&id) {
-                        recall.add_resolution(*record);
-                    }
-                }
+        }
+        for id in named.ids.iter().chain(&named.pending_ids) {
+            if let Some(record) = self.records.get(id) {
+                recall.add_record(*record);
             }
-            Command::Pulse => {}
+        }
+        for id in &named.pending_ids {
+            if let Some(record) = self.resolutions.get(id) {
+                recall.add_resolution(*record);
+            }
         }
         recall
     }
