@@ -65,8 +65,14 @@ impl RoundingMode {
     /// result leaves 128 bits. The integer twin of [`Self::round`].
     pub fn divide(self, numerator: u128, denominator: u128, unit: Money) -> Option<Money> {
         let divisor = denominator.checked_mul(unit.get())?;
-        let quotient = numerator.checked_div(divisor)?;
-        let remainder = numerator.checked_rem(divisor)?;
+        // Most figures fit 64 bits, where the machine divides by itself.
+        let small = u64::try_from(numerator).ok().zip(u64::try_from(divisor).ok());
+        let (quotient, remainder) = if let Some((numerator, divisor)) = small {
+            (u128::from(numerator.checked_div(divisor)?), u128::from(numerator.checked_rem(divisor)?))
+        } else {
+            let quotient = numerator.checked_div(divisor)?;
+            (quotient, numerator.checked_sub(quotient.checked_mul(divisor)?)?)
+        };
         let up = if remainder == 0 {
             false
         } else {

@@ -47,6 +47,21 @@ pub struct Instalment {
     pub outstanding: Money,
 }
 
+impl Instalment {
+    /// A row with nothing in it, to be written over.
+    pub const EMPTY: Instalment = Instalment {
+        n: 0,
+        kind: RowKind::Instalment,
+        from: Day::MIN,
+        due: Day::MIN,
+        principal: Money::ZERO,
+        interest: Money::ZERO,
+        fees: Money::ZERO,
+        total: Money::ZERO,
+        outstanding: Money::ZERO,
+    };
+}
+
 /// What is due, when. The principal parts add up to the loan, and the last `outstanding` is zero.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Schedule {
@@ -261,15 +276,13 @@ impl<'a> Rows<'a> {
         let before = self.draws.iter().take_while(|draw| draw.on <= due);
         let drawn = before.map(|draw| draw.drawn).try_fold(Money::ZERO, Money::checked_add)?;
         self.listed.push(Instalment {
-            n: 0,
             kind,
             from,
             due,
             principal,
             interest,
-            fees: Money::ZERO,
-            total: Money::ZERO,
             outstanding: drawn.checked_sub(self.repaid)?,
+            ..Instalment::EMPTY
         });
         Some(())
     }
@@ -291,17 +304,7 @@ impl<'a> Rows<'a> {
         let place = self.listed.partition_point(|row| row.due < on);
         self.listed.insert(
             place,
-            Instalment {
-                n: 0,
-                kind: RowKind::Fees,
-                from: on,
-                due: on,
-                principal: Money::ZERO,
-                interest: Money::ZERO,
-                fees: amount,
-                total: Money::ZERO,
-                outstanding: Money::ZERO,
-            },
+            Instalment { kind: RowKind::Fees, from: on, due: on, fees: amount, ..Instalment::EMPTY },
         );
         Some(())
     }

@@ -3,6 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
+#[path = "random.rs"]
+pub mod random;
+
 use fen_terms::{
     Accrual, Amortisation, Day, DayCount, Draw, Fee, FlatBase, Grace, Instalment, InterestMethod, LaterDraws,
     Money, Percent, Period, PeriodUnit, Rate, Rounding, RoundingMode, RowKind, Schedule, Terms, Timing,

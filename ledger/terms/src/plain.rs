@@ -1,0 +1,238 @@
+//! Plain terms, reckoned in machine integers: the same schedule as [`crate::schedule()`], without allocating.
+//!
+//! One draw, no down payment, no grace, no fees, declining interest: that is almost every loan a bank makes, and at
+//! disbursement it has a microsecond for each. Here a period bears `owed x g / d`, with one denominator `d` for the
+//! whole loan and everything in 128 bits, checked. Whatever is not plain, or does not fit, is `None`: then the exact
+//! way is taken. The two never differ; `tests/plain.rs` holds one against the other.
+//!
+//! The level instalment is P / (v(1) + ... + v(n)), where v(k) = d / (d + g(1)) x ... x d / (d + g(k)) is what a unit
+//! due after k periods is worth. The v are reckoned with 63 binary places and cut, so the sum lies between two bounds
+//! that are known; where both bounds give the same rounded level, that is the level, and where they do not (a tie, or a
+//! figure within a millionth of a fen of one), it is `None` again.
+
+use crate::day::{Day, Period, PeriodUnit};
+use crate::day_count::{DayCount, by_calendar_year};
+use crate::factor::divisor_in_common;
+use crate::money::Money;
+use crate::rate::RateBasis;
+use crate::rounding::Rounding;
+use crate::schedule::{Instalment, RowKind};
+use crate::terms::{Accrual, Amortisation, Grace, InterestMethod, PERIODS_MAX, Terms, Timing};
+
+/// Binary places of what a unit due later is worth.
+const PLACES: u32 = 63;
+/// Numerators and denominators stay below this, so that no product of two figures passes 128 bits.
+const FIGURE_MAX: u128 = 1 << 63;
+
+/// What each period counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Counted {
+    /// The same in every period: `per_period`, or whole months of 30 days.
+    Alike,
+    /// Actual days.
+    Days,
+    /// Actual days of common and of leap years, over 365 x 366.
+    DaysOfYears,
+}
+
+/// Terms that are plain enough, ready for any principal and day of disbursement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plain {
+    amortisation: Amortisation,
+    rounding: Rounding,
+    periods: u16,
+    period: Period,
+    counted: Counted,
+    /// What a unit of principal bears for each unit counted.
+    numerator: u128,
+    /// Over this.
+    denominator: u128,
+}
+
+impl Plain {
+    /// The plain part of these terms; `None` where they are not plain. Their principal and `disbursed_on` are left
+    /// out: [`Self::rows`] takes those of the loan at hand.
+    pub fn of(terms: &Terms) -> Option<Plain> {
+        let plain = terms.disbursements.is_empty()
+            && terms.fees.is_empty()
+            && terms.down_payment.is_none()
+            && terms.grace == Grace::default()
+            && terms.interest == InterestMethod::Declining;
+        let too_dear = terms.rate.basis == RateBasis::Daily && terms.rate.percent.exceeds_hundred();
+        let Timing::Regular { periods, period, first_due_on: None } = terms.timing else {
+            return None;
+        };
+        let units = terms.rounding.to.max(terms.rounding.instalment_unit());
+        if !plain || too_dear || periods == 0 || periods > PERIODS_MAX || period.every == 0 {
+            return None;
+        }
+        if units > Money::PRINCIPAL_MAX {
+            return None;
+        }
+        let (counted, above, below) = units_counted(terms, period);
+        let percent = terms.rate.percent;
+        let numerator = u128::from(percent.numerator()).checked_mul(above)?;
+        let denominator = u128::from(percent.denominator()).checked_mul(100)?.checked_mul(below)?;
+        let common = divisor_in_common(denominator, numerator);
+        let plain = Plain {
+            amortisation: terms.amortisation,
+            rounding: terms.rounding,
+            periods,
+            period,
+            counted,
+            numerator: numerator / common,
+            denominator: denominator / common,
+        };
+        (plain.numerator < FIGURE_MAX && plain.denominator < FIGURE_MAX).then_some(plain)
+    }
+
+    /// How many rows a schedule has.
+    pub fn row_count(&self) -> usize {
+        match self.amortisation {
+            Amortisation::Bullet => 1,
+            Amortisation::EqualInstalment | Amortisation::EqualPrincipal | Amortisation::InterestOnly => {
+                usize::from(self.periods)
+            }
+        }
+    }
+
+    /// Writes the schedule of one loan into the first rows, and says how many. `None` where there is no room, the terms
+    /// cannot be kept or a figure does not fit: then [`crate::schedule()`] knows the answer or the status.
+    pub fn rows(&self, principal: Money, disbursed_on: Day, rows: &mut [Instalment]) -> Option<usize> {
+        if principal.is_zero() || principal > Money::PRINCIPAL_MAX {
+            return None;
+        }
+        let rows = rows.get_mut(..self.row_count())?;
+        match self.amortisation {
+            Amortisation::Bullet => self.bullet(principal, disbursed_on, rows.first_mut()?)?,
+            Amortisation::EqualInstalment | Amortisation::EqualPrincipal | Amortisation::InterestOnly => {
+                self.instalments(principal, disbursed_on, rows)?;
+            }
+        }
+        Some(rows.len())
+    }
+
+    /// What a unit of principal bears from one due day to the next, over the denominator.
+    fn bears(&self, from: Day, due: Day) -> Option<u128> {
+        let count = match self.counted {
+            Counted::Alike => 1,
+            Counted::Days => u128::try_from(from.days_until(due)).ok()?,
+            Counted::DaysOfYears => {
+                // A share over 365 alone counts 366 for each day here, and the other way round.
+                let share = by_calendar_year(from, due);
+                let scale = DAYS_OF_YEARS / u128::from(share.denominator);
+                u128::from(share.numerator).checked_mul(scale)?
+            }
+        };
+        self.numerator.checked_mul(count).filter(|numerator| *numerator < FIGURE_MAX)
+    }
+
+    fn interest(&self, owed: Money, bears: u128) -> Option<Money> {
+        self.rounding.mode.divide(owed.get().checked_mul(bears)?, self.denominator, self.rounding.to)
+    }
+
+    fn bullet(&self, principal: Money, disbursed_on: Day, row: &mut Instalment) -> Option<()> {
+        let (mut from, mut bears) = (disbursed_on, 0_u128);
+        for k in 1..=self.periods {
+            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+            bears = bears.checked_add(self.bears(from, due)?)?;
+            from = due;
+        }
+        let interest = self.interest(principal, bears)?;
+        *row = row_of(1, (disbursed_on, from), principal, interest, Money::ZERO)?;
+        Some(())
+    }
+
+    fn instalments(&self, principal: Money, disbursed_on: Day, rows: &mut [Instalment]) -> Option<()> {
+        let regular = match self.amortisation {
+            Amortisation::EqualInstalment => self.level(principal, disbursed_on)?,
+            Amortisation::EqualPrincipal => {
+                self.rounding.mode.divide(principal.get(), u128::from(self.periods), self.rounding.to)?
+            }
+            Amortisation::InterestOnly | Amortisation::Bullet => Money::ZERO,
+        };
+        let (mut from, mut owed) = (disbursed_on, principal);
+        for (k, row) in (1_u16..).zip(rows) {
+            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+            let interest = self.interest(owed, self.bears(from, due)?)?;
+            let part = if k == self.periods {
+                owed
+            } else if self.amortisation == Amortisation::EqualInstalment {
+                // Where a period bears more than the level there is more to it than is done here.
+                regular.checked_sub(interest)?.min(owed)
+            } else {
+                regular.min(owed)
+            };
+            owed = owed.checked_sub(part)?;
+            *row = row_of(u32::from(k), (from, due), part, interest, owed)?;
+            from = due;
+        }
+        Some(())
+    }
+
+    /// The level, between two bounds.
+    fn level(&self, principal: Money, disbursed_on: Day) -> Option<Money> {
+        let mut worth = 1_u128 << PLACES;
+        let (mut sum, mut from) = (0_u128, disbursed_on);
+        for k in 1..=self.periods {
+            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+            let whole = self.denominator.checked_add(self.bears(from, due)?)?;
+            worth = worth.checked_mul(self.denominator)? / whole;
+            sum = sum.checked_add(worth)?;
+            from = due;
+        }
+        // Each cut is below one, and later factors only make earlier cuts smaller: v(k) is short of the truth by less
+        // than k.
+        let periods = u128::from(self.periods);
+        let short = periods.checked_mul(periods.checked_add(1)?)? / 2;
+        let scaled = principal.get().checked_mul(1 << PLACES)?;
+        let unit = self.rounding.instalment_unit();
+        let high = self.rounding.mode.divide(scaled, sum, unit)?;
+        let low = self.rounding.mode.divide(scaled, sum.checked_add(short)?, unit)?;
+        (low == high).then_some(high)
+    }
+}
+
+fn row_of(
+    n: u32,
+    (from, due): (Day, Day),
+    principal: Money,
+    interest: Money,
+    outstanding: Money,
+) -> Option<Instalment> {
+    let total = principal.checked_add(interest)?;
+    let (kind, fees) = (RowKind::Instalment, Money::ZERO);
+    Some(Instalment { n, kind, from, due, principal, interest, fees, total, outstanding })
+}
+
+/// Days of common and of leap years over one denominator.
+const DAYS_OF_YEARS: u128 = 365 * 366;
+
+/// What is counted, and what each unit of it is as a fraction of what the rate is stated for.
+fn units_counted(terms: &Terms, period: Period) -> (Counted, u128, u128) {
+    let every = u128::from(period.every);
+    let year_days = u128::from(terms.day_count.year_days());
+    let by_year = match terms.rate.basis {
+        RateBasis::Annual => 1,
+        RateBasis::Daily => year_days,
+    };
+    let over_year = match terms.rate.basis {
+        RateBasis::Annual => year_days,
+        RateBasis::Daily => 1,
+    };
+    match (terms.accrual, period.unit) {
+        (Accrual::PerPeriod, PeriodUnit::Month) => (Counted::Alike, every * by_year, 12),
+        (Accrual::PerPeriod, PeriodUnit::Week) => (Counted::Alike, every * by_year, 52),
+        (Accrual::PerPeriod, PeriodUnit::Day) => (Counted::Alike, every * by_year, 365),
+        (Accrual::Daily, PeriodUnit::Month) if terms.day_count.counts_months() => {
+            (Counted::Alike, every * 30, over_year)
+        }
+        (Accrual::Daily, PeriodUnit::Day | PeriodUnit::Week | PeriodUnit::Month) => {
+            if terms.day_count == DayCount::ActualActual && terms.rate.basis == RateBasis::Annual {
+                (Counted::DaysOfYears, 1, DAYS_OF_YEARS)
+            } else {
+                (Counted::Days, 1, over_year)
+            }
+        }
+    }
+}
