@@ -2,4 +2,7 @@
 
 pub mod checkpoint;
 pub mod disk;
+mod index;
+pub mod journal;
+pub mod segment;
 pub mod wal;

@@ -1,0 +1,380 @@
+//! The sealed journal: segments and their id index in one directory, written once and asked for years.
+//!
+//! A chunk is sealed in four steps: encode, write and sync the segment under another name, rename, the same for its
+//! index run; only then do readers see it. A crash between any two leaves at most a file to remove or a run to make
+//! again, and [`Journal::open`] does so. Questions are asked through `&self` from any thread: they work on an
+//! immutable list of segments and runs that sealing and merging replace as a whole.
+//!
+//! **Invariants.** What was sealed is never rewritten. A fault is never an answer: where a look-up could not see a
+//! piece that may hold what it looks for, it says so. A damaged piece is named and hides no other.
+//!
+//! Limits: up to [`OPEN_SEGMENTS_MAX`] segments are held open (a file handle and about 10 KB each). A segment that is
+//! not in the directory is looked for in its folder `archive`, which may be a mount elsewhere.
+//!
+//! Deliberately absent: the young records (the book has them) and any thread (the caller seals and merges).
+
+mod balance;
+mod entries;
+mod fault;
+mod files;
+mod query;
+#[cfg(test)]
+mod tests;
+
+pub use entries::{AccountBalances, AccountTransfers};
+pub use fault::{JournalFault, Piece};
+pub use query::{QueryTransfers, Records};
+
+use crate::disk::Disk;
+use crate::index::{KeyKind, Run, SegmentEntries, candidates, due, merge};
+use crate::segment::{
+    BLOCK_RECORDS, Reading, Segment, SegmentHash, Zone, encode, first_record, narrow, wide,
+};
+use fen_book::{
+    AccountFilter, AccountId, AccountSlot, CHUNK_RECORDS, Chunk, QueryFilter, RecordNumber, Transfer,
+    TransferId,
+};
+use files::{Files, OpenSegments};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+pub use files::OPEN_SEGMENTS_MAX;
+
+/// A record, and where it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Its place in the journal.
+    pub number: RecordNumber,
+    /// The record: a transfer, the mark of a burned id, or an expiry.
+    pub record: Transfer,
+}
+
+/// A segment as the journal knows it without opening it.
+#[derive(Clone, Debug)]
+struct Known {
+    hash: SegmentHash,
+    zone: Zone,
+}
+
+/// What is sealed at one moment; never changed, only replaced.
+#[derive(Clone, Default)]
+struct Sealed {
+    /// By number; where there is a fault, why the segment cannot be used.
+    segments: Vec<Result<Arc<Known>, JournalFault>>,
+    /// By rising segment, no two of one segment.
+    runs: Vec<Arc<Run>>,
+    /// Why some segment has no run; while there is one, "not found" cannot be said.
+    unindexed: Option<JournalFault>,
+}
+
+/// See the module's words.
+pub struct Journal {
+    files: Files,
+    open: OpenSegments,
+    sealed: RwLock<Arc<Sealed>>,
+    /// Held by whoever seals; chunks come one after another.
+    sealing: Mutex<()>,
+    /// Held by whoever merges.
+    merging: Mutex<()>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_among(run: &Arc<Run>, runs: &[Arc<Run>]) -> bool {
+    runs.iter().any(|other| Arc::ptr_eq(run, other))
+}
+
+/// The segment of a record, and its position there.
+fn place_of(number: RecordNumber) -> (u64, u32) {
+    let records = u64::from(narrow(CHUNK_RECORDS));
+    (number.get() / records, u32::try_from(number.get() % records).unwrap_or(0))
+}
+
+impl Journal {
+    /// Opens the journal in a directory, which is created where there is none. Left-overs of a crash are removed
+    /// and missing index runs made again. A damaged or missing segment does not stop it: see [`Journal::damage`].
+    pub fn open(disk: Arc<dyn Disk>, directory: &Path) -> Result<Self, JournalFault> {
+        let files = Files::open(disk, directory)?;
+        let listing = files.clean()?;
+        let journal = Self {
+            files,
+            open: OpenSegments::default(),
+            sealed: RwLock::default(),
+            sealing: Mutex::default(),
+            merging: Mutex::default(),
+        };
+        let mut sealed = Sealed { segments: listing.segments(&journal.files), ..Sealed::default() };
+        for segments in &listing.runs {
+            match journal.files.open_run(segments) {
+                Ok(run) => sealed.runs.push(run),
+                Err(newer @ JournalFault::Newer { .. }) => return Err(newer),
+                Err(_) => {}
+            }
+        }
+        journal.publish(|current| *current = sealed);
+        journal.index_the_rest()?;
+        Ok(journal)
+    }
+
+    fn view(&self) -> Arc<Sealed> {
+        Arc::clone(&self.sealed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what readers see.
+    fn publish(&self, change: impl FnOnce(&mut Sealed)) {
+        let mut current = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Sealed::clone(&current);
+        change(&mut next);
+        *current = Arc::new(next);
+    }
+
+    /// How many chunks are sealed: the number of the next.
+    pub fn chunks(&self) -> u32 {
+        narrow(self.view().segments.len())
+    }
+
+    /// The number of the first record that is not sealed.
+    pub fn end(&self) -> RecordNumber {
+        first_record(self.chunks())
+    }
+
+    /// The hash of every usable segment, by number: the leaves of a proof.
+    pub fn segment_hashes(&self) -> Vec<(u32, SegmentHash)> {
+        let view = self.view();
+        let known = (0u32..).zip(&view.segments);
+        known.filter_map(|(number, known)| known.as_ref().ok().map(|known| (number, known.hash))).collect()
+    }
+
+    /// Why segments, or the index of segments, cannot be used.
+    pub fn damage(&self) -> Vec<JournalFault> {
+        let view = self.view();
+        view.segments
+            .iter()
+            .filter_map(|known| known.as_ref().err().cloned())
+            .chain(view.unindexed.clone())
+            .collect()
+    }
+
+    /// Reads every byte of a segment and compares it with its name.
+    pub fn verify_segment(&self, number: u32) -> Result<(), JournalFault> {
+        let view = self.view();
+        let known = self.known(&view, number)?;
+        self.segment_in(&view, number)?.verify(&known.hash)
+    }
+
+    fn known<'a>(&self, view: &'a Sealed, number: u32) -> Result<&'a Arc<Known>, JournalFault> {
+        match view.segments.get(wide(number)) {
+            Some(known) => known.as_ref().map_err(JournalFault::clone),
+            None => Err(JournalFault::NotSealed { number: first_record(number), end: self.end() }),
+        }
+    }
+
+    fn segment_in(&self, view: &Sealed, number: u32) -> Result<Arc<Segment>, JournalFault> {
+        let known = self.known(view, number)?;
+        self.open.get(number, || self.files.open_segment(number, &known.hash))
+    }
+
+    /// A sealed segment, opened if it is not.
+    pub fn segment(&self, number: u32) -> Result<Arc<Segment>, JournalFault> {
+        self.segment_in(&self.view(), number)
+    }
+
+    /// Seals the next chunk: returns when it is durable, indexed and visible. `account_ids` names the accounts of
+    /// `chunk.touches`. Handing over once more what is sealed already changes nothing.
+    pub fn seal(&self, chunk: &Chunk, account_ids: &[AccountId]) -> Result<SegmentHash, JournalFault> {
+        let _one_at_a_time = locked(&self.sealing);
+        let bytes = encode(chunk, account_ids);
+        let hash = SegmentHash::of(&bytes);
+        let view = self.view();
+        let out_of_turn = |what| JournalFault::OutOfTurn { number: chunk.number, what };
+        if wide(chunk.number) < view.segments.len() {
+            let known = self.known(&view, chunk.number)?;
+            let same = known.hash == hash;
+            return same.then_some(hash).ok_or_else(|| out_of_turn("another is sealed under its number"));
+        }
+        if chunk.number != narrow(view.segments.len()) {
+            return Err(out_of_turn("the one before it is not sealed"));
+        }
+        self.files.write_segment(chunk.number, &hash, &bytes)?;
+        let mut entries = SegmentEntries::of(chunk.number);
+        for (position, record) in (0u32..).zip(&chunk.records) {
+            entries.add(position, record.id, record.pending_id);
+        }
+        let run = self.files.write_segment_run(chunk.number, entries)?;
+        let segment = self.files.open_segment(chunk.number, &hash)?;
+        let known = Known { hash, zone: segment.zone().clone() };
+        self.publish(|sealed| {
+            sealed.segments.push(Ok(Arc::new(known)));
+            sealed.runs.push(run);
+        });
+        Ok(hash)
+    }
+
+    /// Merges eight index runs into one where that is due. Call it again while it answers true; it may run beside
+    /// sealing and reading, and being interrupted at any moment does no harm.
+    pub fn merge_once(&self) -> Result<bool, JournalFault> {
+        let _one_at_a_time = locked(&self.merging);
+        let view = self.view();
+        let Some(runs) = due(&view.runs) else { return Ok(false) };
+        let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(false) };
+        let segments = *first.segments().start()..=*last.segments().end();
+        let merged = self.files.write_run(&segments, |write| merge(runs, write))?;
+        self.publish(|sealed| {
+            sealed.runs.retain(|run| !segments.contains(run.segments().start()));
+            let place = sealed.runs.partition_point(|run| run.segments().start() < segments.start());
+            sealed.runs.insert(place, merged);
+        });
+        for run in runs {
+            self.files.remove(run.path())?;
+        }
+        Ok(true)
+    }
+
+    /// Reads all of the index, and makes again from the segments what is damaged. Answers how many runs were.
+    pub fn mend_index(&self) -> Result<u32, JournalFault> {
+        let damaged: Vec<Arc<Run>> = {
+            let _one_at_a_time = locked(&self.merging);
+            let view = self.view();
+            let damaged: Vec<Arc<Run>> =
+                view.runs.iter().filter(|run| run.verify().is_err()).cloned().collect();
+            self.publish(|sealed| sealed.runs.retain(|run| !is_among(run, &damaged)));
+            damaged
+        };
+        for run in &damaged {
+            self.files.remove(run.path())?;
+        }
+        self.index_the_rest()?;
+        Ok(narrow(damaged.len()))
+    }
+
+    /// Makes a run for every segment that has none.
+    fn index_the_rest(&self) -> Result<(), JournalFault> {
+        let _one_at_a_time = locked(&self.merging);
+        let _none_sealed_meanwhile = locked(&self.sealing);
+        let view = self.view();
+        let mut unindexed = None;
+        let mut made = Vec::new();
+        for number in 0..narrow(view.segments.len()) {
+            if view.runs.iter().any(|run| run.segments().contains(&number)) {
+                continue;
+            }
+            match self.entries_of_segment(&view, number) {
+                Ok(entries) => made.push(self.files.write_segment_run(number, entries)?),
+                Err(fault) => unindexed = Some(fault),
+            }
+        }
+        self.publish(|sealed| {
+            sealed.runs.extend(made);
+            sealed.runs.sort_by_key(|run| *run.segments().start());
+            sealed.unindexed = unindexed;
+        });
+        Ok(())
+    }
+
+    fn entries_of_segment(&self, view: &Sealed, number: u32) -> Result<SegmentEntries, JournalFault> {
+        let segment = self.segment_in(view, number)?;
+        let mut entries = SegmentEntries::of(number);
+        for first in (0..narrow(CHUNK_RECORDS)).step_by(BLOCK_RECORDS) {
+            let block = segment.block(first / narrow(BLOCK_RECORDS))?;
+            for (position, row) in (first..).zip(0..BLOCK_RECORDS) {
+                entries.add(position, block.id(row), block.pending_id(row));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The record with that number.
+    pub fn record(&self, number: RecordNumber) -> Result<Transfer, JournalFault> {
+        let (segment, position) = place_of(number);
+        let segment =
+            u32::try_from(segment).map_err(|_| JournalFault::NotSealed { number, end: self.end() })?;
+        self.segment(segment)?.record(position)
+    }
+
+    /// The transfer with that id, or the mark that the id is burned (`record.is_transfer()` tells).
+    pub fn find_transfer(&self, id: TransferId) -> Result<Option<Found>, JournalFault> {
+        Ok(self.find_transfers(&[id])?.pop().map(|(_, found)| found))
+    }
+
+    /// Those of the ids that are sealed: place in `ids` (rising), and what was found. One call for a whole batch
+    /// costs far less than one for each.
+    pub fn find_transfers(&self, ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
+        self.find(KeyKind::Id, ids)
+    }
+
+    /// The post, void or expiry that ended a pending transfer.
+    pub fn resolution(&self, pending_id: TransferId) -> Result<Option<Found>, JournalFault> {
+        Ok(self.resolutions(&[pending_id])?.pop().map(|(_, found)| found))
+    }
+
+    /// As [`Journal::resolution`], for a batch; answered as by [`Journal::find_transfers`].
+    pub fn resolutions(&self, pending_ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
+        self.find(KeyKind::PendingId, pending_ids)
+    }
+
+    fn find(&self, kind: KeyKind, ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
+        let view = self.view();
+        let mut places: Vec<(RecordNumber, usize)> = Vec::new();
+        candidates(&view.runs, kind, ids, |place, number| places.push((number, place)))?;
+        // By record number, so that neighbours share the reading of their block.
+        places.sort_unstable();
+        let mut found = Vec::with_capacity(places.len());
+        let mut reading: Option<Reading> = None;
+        for (number, place) in places {
+            let (segment, position) = place_of(number);
+            let segment = u32::try_from(segment).unwrap_or(u32::MAX);
+            if reading.as_ref().is_none_or(|reading| reading.segment().number() != segment) {
+                reading = None;
+            }
+            let reading = match &mut reading {
+                Some(reading) => reading,
+                None => reading.insert(Reading::new(self.segment_in(&view, segment)?)),
+            };
+            let record = match kind {
+                KeyKind::Id => reading.record_with_id(position, ids[place])?,
+                KeyKind::PendingId => reading.record_with_pending_id(position, ids[place])?,
+            };
+            found.extend(record.map(|record| (place, Found { number, record })));
+        }
+        found.sort_unstable_by_key(|(place, found)| (*place, found.number));
+        match &view.unindexed {
+            Some(fault) if found.len() < ids.len() => Err(fault.clone()),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    /// The transfers of an account among the sealed ones, in the order and up to the limit of the filter.
+    /// `newest_chunk` is the last sealed chunk that touches the account (`None`: no sealed one does); a later one
+    /// only costs time. The account is known by its slot; `filter.account_id` is not looked at.
+    pub fn account_transfers(
+        &self,
+        slot: AccountSlot,
+        newest_chunk: Option<u32>,
+        filter: &AccountFilter,
+    ) -> AccountTransfers<'_> {
+        AccountTransfers::new(self, slot, newest_chunk, filter)
+    }
+
+    /// As [`Journal::account_transfers`], each with the balances of the account right after it.
+    pub fn account_balances(
+        &self,
+        slot: AccountSlot,
+        newest_chunk: Option<u32>,
+        filter: &AccountFilter,
+    ) -> AccountBalances<'_> {
+        AccountBalances::new(self, slot, newest_chunk, filter)
+    }
+
+    /// The sealed transfers below a record number that pass the filter, in its order and up to its limit. Give the
+    /// number of the first young record, so that none is told twice while a chunk is being sealed.
+    pub fn query_transfers(&self, filter: &QueryFilter, below: RecordNumber) -> QueryTransfers<'_> {
+        QueryTransfers::new(self, filter, below)
+    }
+
+    /// Every sealed record from that number on, in order: for audits, exports and feeds.
+    pub fn records(&self, from: RecordNumber) -> Records<'_> {
+        Records::new(self, from)
+    }
+}

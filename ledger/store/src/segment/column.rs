@@ -1,0 +1,385 @@
+//! One column of up to 256 integers: the smallest of three forms, each read at any index without the others.
+//!
+//! - *constant*: one value.
+//! - *linear*: `base + slope * index + residual`, the residuals packed to one width; the few that do not fit it stand
+//!   apart with their index. Rising ids and stamps have residuals of no width at all.
+//! - *dictionary*: up to [`DICTIONARY_MAX`] distinct values, and packed indexes into them.
+//!
+//! All arithmetic wraps at 64 bits, so any values have a linear form. The choice depends on the values only.
+
+use super::bits::{
+    Cursor, Malformed, bits_of, mask, narrow, pack, packed_bytes, put_varint, unpack, unzigzag, wide, zigzag,
+};
+
+/// The most values in a column.
+pub(crate) const COLUMN_MAX: usize = 256;
+/// The most distinct values of a dictionary.
+const DICTIONARY_MAX: usize = 16;
+/// The most residuals that may stand apart.
+const EXCEPTIONS_MAX: usize = 255;
+/// A residual that stands apart takes its index and eight bytes.
+const EXCEPTION_BYTES: usize = 9;
+
+const CONSTANT: u8 = 0;
+const LINEAR: u8 = 1;
+const DICTIONARY: u8 = 2;
+
+/// Where a column's parts lie in its piece. It borrows nothing, so it can be kept beside the buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Column {
+    /// See the module's words.
+    Constant(u64),
+    /// See the module's words.
+    Linear(Linear),
+    /// See the module's words.
+    Dictionary(Dictionary),
+}
+
+/// See [`Column::Linear`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Linear {
+    base: u64,
+    slope: u64,
+    width: u32,
+    packed: usize,
+    exceptions: usize,
+    exception_indexes: usize,
+    exception_values: usize,
+}
+
+/// See [`Column::Dictionary`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dictionary {
+    values: usize,
+    count: usize,
+    width: u32,
+    packed: usize,
+}
+
+#[inline]
+fn eight(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |value| u64::from_le_bytes(*value))
+}
+
+#[inline]
+fn index_u64(index: usize) -> u64 {
+    u64::from(narrow(index))
+}
+
+impl Linear {
+    #[inline]
+    fn get(&self, bytes: &[u8], index: usize) -> u64 {
+        if self.exceptions > 0 {
+            let indexes = bytes.get(self.exception_indexes..).unwrap_or_default();
+            let found = indexes.iter().take(self.exceptions).position(|at| usize::from(*at) == index);
+            if let Some(found) = found {
+                return eight(bytes, self.exception_values + 8 * found);
+            }
+        }
+        self.line(index).wrapping_add(unpack(bytes, self.packed, self.width, index))
+    }
+
+    #[inline]
+    fn line(&self, index: usize) -> u64 {
+        self.base.wrapping_add(self.slope.wrapping_mul(index_u64(index)))
+    }
+
+    fn fill(&self, bytes: &[u8], out: &mut [u64]) {
+        for (index, value) in out.iter_mut().enumerate() {
+            *value = self.line(index).wrapping_add(unpack(bytes, self.packed, self.width, index));
+        }
+        for exception in 0..self.exceptions {
+            let index =
+                bytes.get(self.exception_indexes + exception).map_or(usize::MAX, |at| usize::from(*at));
+            if let Some(value) = out.get_mut(index) {
+                *value = eight(bytes, self.exception_values + 8 * exception);
+            }
+        }
+    }
+}
+
+impl Column {
+    /// Reads the column that begins at the cursor and holds `count` values.
+    pub(crate) fn parse(cursor: &mut Cursor<'_>, count: usize) -> Result<Self, Malformed> {
+        let begin = cursor.malformed();
+        match cursor.byte()? {
+            CONSTANT => Ok(Self::Constant(cursor.varint()?)),
+            LINEAR => {
+                let width = Some(u32::from(cursor.byte()?)).filter(|width| *width <= 64).ok_or(begin)?;
+                let exceptions = usize::from(cursor.byte()?);
+                let base = cursor.varint()?;
+                let slope = unzigzag(cursor.varint()?);
+                let packed = cursor.skip(packed_bytes(count, width))?;
+                let exception_indexes = cursor.skip(exceptions)?;
+                let exception_values = cursor.skip(8 * exceptions)?;
+                let linear =
+                    Linear { base, slope, width, packed, exceptions, exception_indexes, exception_values };
+                Ok(Self::Linear(linear))
+            }
+            DICTIONARY => {
+                let distinct = usize::from(cursor.byte()?);
+                if !(2..=DICTIONARY_MAX).contains(&distinct) {
+                    return Err(begin);
+                }
+                let width = bits_of(index_u64(distinct - 1));
+                let values = cursor.skip(8 * distinct)?;
+                let packed = cursor.skip(packed_bytes(count, width))?;
+                Ok(Self::Dictionary(Dictionary { values, count: distinct, width, packed }))
+            }
+            _ => Err(begin),
+        }
+    }
+
+    /// The value at `index`, which must be below the count given to [`Column::parse`].
+    #[inline]
+    pub(crate) fn get(&self, bytes: &[u8], index: usize) -> u64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Linear(linear) => linear.get(bytes, index),
+            Self::Dictionary(dictionary) => {
+                let at = unpack(bytes, dictionary.packed, dictionary.width, index);
+                let at = usize::try_from(at).unwrap_or(0).min(dictionary.count - 1);
+                eight(bytes, dictionary.values + 8 * at)
+            }
+        }
+    }
+
+    /// The first `out.len()` values.
+    pub(crate) fn fill(&self, bytes: &[u8], out: &mut [u64]) {
+        match self {
+            Self::Constant(value) => out.fill(*value),
+            Self::Linear(linear) => linear.fill(bytes, out),
+            Self::Dictionary(_) => {
+                for (index, value) in out.iter_mut().enumerate() {
+                    *value = self.get(bytes, index);
+                }
+            }
+        }
+    }
+
+    /// Whether `value` may be among the values; `false` is certain. Costs no look at the values themselves.
+    pub(crate) fn may_hold(&self, bytes: &[u8], value: u64) -> bool {
+        match self {
+            Self::Constant(constant) => *constant == value,
+            Self::Linear(linear) => {
+                linear.slope != 0
+                    || linear.exceptions > 0
+                    || value.wrapping_sub(linear.base) <= mask(linear.width)
+            }
+            Self::Dictionary(dictionary) => {
+                (0..dictionary.count).any(|index| eight(bytes, dictionary.values + 8 * index) == value)
+            }
+        }
+    }
+}
+
+/// A linear form that has been worked out but not written.
+struct LinearPlan {
+    base: u64,
+    slope: u64,
+    width: u32,
+    exceptions: usize,
+    bytes: usize,
+}
+
+fn residual(values: &[u64], index: usize, base: u64, slope: u64) -> u64 {
+    values[index].wrapping_sub(base).wrapping_sub(slope.wrapping_mul(index_u64(index)))
+}
+
+/// The lowest value less its line, and how far above it the highest is.
+fn spread(values: &[u64], slope: u64) -> (u64, u64) {
+    let first = values[0];
+    let (mut lowest, mut highest) = (0, 0);
+    let mut line = first;
+    for value in values {
+        let above = value.wrapping_sub(line).cast_signed();
+        lowest = above.min(lowest);
+        highest = above.max(highest);
+        line = line.wrapping_add(slope);
+    }
+    (first.wrapping_add(lowest.cast_unsigned()), highest.wrapping_sub(lowest).cast_unsigned())
+}
+
+/// The slope that makes the residuals of all values smallest: none, or the mean rise from the first to the last.
+fn plan_linear(values: &[u64]) -> LinearPlan {
+    let (base, reach) = spread(values, 0);
+    let steps = i64::from(narrow(values.len() - 1));
+    let rise = values[values.len() - 1].wrapping_sub(values[0]).cast_signed() / steps;
+    let slope = rise.cast_unsigned();
+    if slope != 0 {
+        let (sloped_base, sloped_reach) = spread(values, slope);
+        if bits_of(sloped_reach) < bits_of(reach) {
+            return plan_width(values, sloped_base, slope, bits_of(sloped_reach));
+        }
+    }
+    plan_width(values, base, 0, bits_of(reach))
+}
+
+/// The width that takes the fewest bytes, counting the residuals that then stand apart.
+fn plan_width(values: &[u64], base: u64, slope: u64, widest: u32) -> LinearPlan {
+    let full = packed_bytes(values.len(), widest);
+    let mut best = LinearPlan { base, slope, width: widest, exceptions: 0, bytes: full };
+    if full <= EXCEPTION_BYTES {
+        return best;
+    }
+    // Neighbours count into different tables, for values of one width would wait for each other in one.
+    let mut of_width = [[0u32; 65]; 4];
+    let mut line = base;
+    for (index, value) in values.iter().enumerate() {
+        of_width[index % 4][wide(bits_of(value.wrapping_sub(line)))] += 1;
+        line = line.wrapping_add(slope);
+    }
+    let mut exceptions = 0;
+    for width in (0..widest).rev() {
+        exceptions += of_width.iter().map(|counts| wide(counts[wide(width) + 1])).sum::<usize>();
+        if exceptions > EXCEPTIONS_MAX {
+            break;
+        }
+        let bytes = packed_bytes(values.len(), width) + exceptions * EXCEPTION_BYTES;
+        if bytes < best.bytes {
+            best = LinearPlan { base, slope, width, exceptions, bytes };
+        }
+    }
+    best
+}
+
+/// The distinct values in the order of their first place, or `None` where they are too many.
+fn distinct(values: &[u64]) -> Option<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::with_capacity(DICTIONARY_MAX);
+    for value in values {
+        if !found.contains(value) {
+            if found.len() == DICTIONARY_MAX {
+                return None;
+            }
+            found.push(*value);
+        }
+    }
+    Some(found)
+}
+
+/// Appends the smallest form of the values, of which there are 1 to [`COLUMN_MAX`].
+pub(crate) fn encode_column(values: &[u64], out: &mut Vec<u8>) {
+    assert!((1..=COLUMN_MAX).contains(&values.len()), "a column holds 1 to 256 values");
+    let first = values[0];
+    if values.iter().all(|value| *value == first) {
+        out.push(CONSTANT);
+        put_varint(u128::from(first), out);
+        return;
+    }
+    let plan = plan_linear(values);
+    // A dictionary takes at least two values and a bit for each index.
+    if plan.bytes > 2 * 8 + values.len() / 8
+        && let Some(found) = distinct(values)
+    {
+        let width = bits_of(index_u64(found.len() - 1));
+        if 8 * found.len() + packed_bytes(values.len(), width) < plan.bytes {
+            write_dictionary(values, &found, width, out);
+            return;
+        }
+    }
+    write_linear(values, &plan, out);
+}
+
+fn write_linear(values: &[u64], plan: &LinearPlan, out: &mut Vec<u8>) {
+    let [width, ..] = plan.width.to_le_bytes();
+    let exceptions = u8::try_from(plan.exceptions).expect("the plan keeps to 255 exceptions");
+    out.extend_from_slice(&[LINEAR, width, exceptions]);
+    put_varint(u128::from(plan.base), out);
+    put_varint(u128::from(zigzag(plan.slope)), out);
+    let residual_at = |index| residual(values, index, plan.base, plan.slope);
+    let apart = |index: &usize| bits_of(residual_at(*index)) > plan.width;
+    pack((0..values.len()).map(residual_at), plan.width, out);
+    if plan.exceptions > 0 {
+        for index in (0..values.len()).filter(apart) {
+            out.push(u8::try_from(index).expect("a column has 256 values at most"));
+        }
+        for index in (0..values.len()).filter(apart) {
+            out.extend_from_slice(&values[index].to_le_bytes());
+        }
+    }
+}
+
+fn write_dictionary(values: &[u64], found: &[u64], width: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[DICTIONARY, u8::try_from(found.len()).expect("16 values at most")]);
+    for value in found {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    let place = |value: &u64| found.iter().position(|known| known == value).map_or(0, index_u64);
+    pack(values.iter().map(place), width, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bits::SLACK;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn round_trip(values: &[u64]) -> usize {
+        let mut bytes = Vec::new();
+        encode_column(values, &mut bytes);
+        let length = bytes.len();
+        bytes.extend_from_slice(&[0; SLACK]);
+        let mut cursor = Cursor::new(&bytes, length);
+        let column = Column::parse(&mut cursor, values.len()).unwrap();
+        assert_eq!(cursor.at(), length, "all that was written is read");
+        let mut filled = vec![0; values.len()];
+        column.fill(&bytes, &mut filled);
+        assert_eq!(filled, values);
+        for (index, value) in values.iter().enumerate() {
+            assert_eq!(column.get(&bytes, index), *value);
+            assert!(column.may_hold(&bytes, *value));
+        }
+        length
+    }
+
+    #[test]
+    fn what_is_regular_is_small() {
+        let rising: Vec<u64> = (0..100).map(|index| u64::MAX - 100 + index).collect();
+        assert!(round_trip(&[7; 256]) <= 2);
+        assert!(round_trip(&rising) <= 16);
+        let falling: Vec<u64> = (0..256u64).map(|index| 9_000 - 3 * index).collect();
+        assert!(round_trip(&falling) <= 8);
+        let one_whale: Vec<u64> =
+            (0..256u64).map(|index| if index == 99 { u64::MAX } else { index % 7 }).collect();
+        assert!(round_trip(&one_whale) <= 3 + 4 + 256 * 3 / 8 + 9);
+        let two_kinds: Vec<u64> =
+            (0..256u64).map(|index| if index % 3 == 0 { u64::MAX / 3 } else { 5 }).collect();
+        assert!(round_trip(&two_kinds) <= 2 + 16 + 32);
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_come_back(values in prop::collection::vec(any::<u64>(), 1..=256)) {
+            round_trip(&values);
+        }
+
+        #[test]
+        fn clustered_values_come_back(
+            base: u64, slope in -3i64..3, spread in 0u32..64,
+            noise in prop::collection::vec(any::<u64>(), 1..=256), far in prop::collection::vec(0usize..256, 0..6),
+        ) {
+            let mut values: Vec<u64> = noise.iter().enumerate().map(|(index, noise)| {
+                base.wrapping_add(slope.cast_unsigned().wrapping_mul(index_u64(index))).wrapping_add(noise & mask(spread))
+            }).collect();
+            for index in far {
+                if let Some(value) = values.get_mut(index) {
+                    *value = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                }
+            }
+            round_trip(&values);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), count in 1usize..=256) {
+            let end = bytes.len().saturating_sub(SLACK);
+            if let Ok(column) = Column::parse(&mut Cursor::new(&bytes, end), count) {
+                let mut out = vec![0; count];
+                column.fill(&bytes, &mut out);
+                for (index, value) in out.iter().enumerate() {
+                    // Where an index stands apart twice, the two readers may differ; neither may panic.
+                    let _ = column.get(&bytes, index) == *value;
+                }
+            }
+        }
+    }
+}
