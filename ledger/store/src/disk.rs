@@ -42,6 +42,11 @@ pub trait Disk: Send + Sync {
 pub trait File: Send + Sync {
     /// Reads exactly `buffer.len()` bytes; `UnexpectedEof` beyond the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    /// Reads like [`File::read_at`], for one pass over much that is not expected in memory: a disk that can read past
+    /// the page cache does so where buffer, length and offset are whole blocks.
+    fn read_once_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_at(buffer, offset)
+    }
     /// Writes all of `buffer`, extending the file where needed. Durable after [`File::sync`] only.
     fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<()>;
     /// Makes all finished writes durable.

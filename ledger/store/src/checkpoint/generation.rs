@@ -122,7 +122,7 @@ impl Generation {
                 run.extend(rest.next());
             }
             let bytes = &mut buffer.as_mut_slice()[..run.len() * PAGE_BYTES];
-            let reading = self.pages.read_at(bytes, placed.offset());
+            let reading = self.pages.read_once_at(bytes, placed.offset());
             reading.map_err(CheckpointFault::disk(PAGES_NAME, "reading"))?;
             for ((id, placed), page) in run.iter().zip(bytes.chunks_exact(PAGE_BYTES)) {
                 verify(*id, placed, page)?;

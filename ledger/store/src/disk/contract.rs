@@ -45,6 +45,14 @@ fn durable_writes_take_any_shape() {
         file.write_durable_at(&blocks.as_slice()[..100], 10).unwrap();
         let mut read = vec![0; 4 * BLOCK_BYTES];
         file.read_at(&mut read, 0).unwrap();
+        let mut once = Blocks::zeroed(4 * BLOCK_BYTES);
+        file.read_once_at(once.as_mut_slice(), 0).unwrap();
+        assert!(once.as_slice() == read);
+        file.read_once_at(&mut once.as_mut_slice()[..7], 5000).unwrap();
+        assert_eq!(
+            file.read_once_at(once.as_mut_slice(), 4096).err().unwrap().kind(),
+            ErrorKind::UnexpectedEof
+        );
         let sevens = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 7);
         let zeros = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
         assert!(zeros(&read[..10]) && sevens(&read[10..110]) && zeros(&read[110..BLOCK_BYTES]));

@@ -164,9 +164,9 @@ impl Disk for RealDisk {
 
 struct RealFile {
     file: fs::File,
-    /// The same file once more, past the page cache; opened at the first durable write, `None` where refused.
+    /// The same file once more, past the page cache; opened at first need, `None` where refused.
     direct: OnceLock<Option<fs::File>>,
-    /// Some file systems open for direct writes and then refuse them.
+    /// Some file systems open for direct access and then refuse it.
     direct_refused: AtomicBool,
 }
 
@@ -175,23 +175,45 @@ impl RealFile {
         Self { file, direct: OnceLock::new(), direct_refused: AtomicBool::new(false) }
     }
 
-    fn direct(&self) -> Option<&fs::File> {
-        if self.direct_refused.load(Ordering::Relaxed) {
+    /// The way past the page cache for `buffer` at `offset`, where there is one.
+    fn direct(&self, buffer: &[u8], offset: u64) -> Option<&fs::File> {
+        if !is_whole_blocks(buffer, offset) || self.direct_refused.load(Ordering::Relaxed) {
             return None;
         }
         // By descriptor, not by name: the file may have been renamed since it was opened.
         let open = || {
             let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            let flags = OFlags::WRONLY | OFlags::DIRECT | OFlags::DSYNC | OFlags::CLOEXEC;
+            let flags = OFlags::RDWR | OFlags::DIRECT | OFlags::DSYNC | OFlags::CLOEXEC;
             rustix::fs::open(path, flags, Mode::empty()).ok().map(fs::File::from)
         };
         self.direct.get_or_init(open).as_ref()
     }
 }
 
+impl RealFile {
+    /// What a direct call came to, or `None` where the file system refused it: then nothing was done, the ordinary way
+    /// is as good, and is taken from now on.
+    fn unless_refused(&self, done: io::Result<()>) -> Option<io::Result<()>> {
+        if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput) {
+            self.direct_refused.store(true, Ordering::Relaxed);
+            return None;
+        }
+        Some(done)
+    }
+}
+
 impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
+    }
+
+    fn read_once_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        if let Some(direct) = self.direct(buffer, offset)
+            && let Some(done) = self.unless_refused(direct.read_exact_at(buffer, offset))
+        {
+            return done;
+        }
+        self.read_at(buffer, offset)
     }
 
     fn write_at(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
@@ -203,16 +225,10 @@ impl File for RealFile {
     }
 
     fn write_durable_at(&self, buffer: &[u8], offset: u64) -> io::Result<()> {
-        if is_whole_blocks(buffer, offset)
-            && let Some(direct) = self.direct()
+        if let Some(direct) = self.direct(buffer, offset)
+            && let Some(done) = self.unless_refused(direct.write_all_at(buffer, offset))
         {
-            match direct.write_all_at(buffer, offset) {
-                // Refused, not failed: nothing was written, and the ordinary way is as durable.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                    self.direct_refused.store(true, Ordering::Relaxed);
-                }
-                done => return done,
-            }
+            return done;
         }
         self.write_at(buffer, offset)?;
         self.sync()

@@ -11,6 +11,7 @@ use crate::disk::{BLOCK_BYTES, Blocks, File};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 4 << 20;
+
 const _: () =
     assert!(CHUNK_BYTES >= FRAME_BYTES_MAX + BLOCK_BYTES, "any frame fits a chunk, wherever it begins");
 
@@ -57,14 +58,29 @@ impl<'a> Window<'a> {
             return Ok(None);
         };
         if offset < self.start || end > self.start + self.filled as u64 {
-            self.start = offset - offset % BLOCK_BYTES as u64;
-            let rest = usize::try_from(self.size - self.start).unwrap_or(usize::MAX);
-            self.filled = rest.min(self.chunk.len());
-            let into = &mut self.chunk.as_mut_slice()[..self.filled];
-            self.file.read_at(into, self.start).map_err(WalFault::disk(self.name, "reading"))?;
+            self.move_to(offset - offset % BLOCK_BYTES as u64)?;
         }
         let at = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
         Ok(Some(&self.chunk.as_slice()[at..at + length]))
+    }
+}
+
+impl Window<'_> {
+    /// Reads what follows from `start` on; what is there already is kept.
+    fn move_to(&mut self, start: u64) -> Result<(), WalFault> {
+        let chunk = self.chunk.as_mut_slice();
+        let over = start.checked_sub(self.start).and_then(|over| usize::try_from(over).ok());
+        let kept = match over {
+            Some(over) if over < self.filled => {
+                chunk.copy_within(over..self.filled, 0);
+                self.filled - over
+            }
+            Some(_) | None => 0,
+        };
+        let rest = usize::try_from(self.size - start).unwrap_or(usize::MAX);
+        (self.start, self.filled) = (start, rest.min(chunk.len()));
+        let read = self.file.read_once_at(&mut chunk[kept..self.filled], start + kept as u64);
+        read.map_err(WalFault::disk(self.name, "reading"))
     }
 }
 
