@@ -25,7 +25,7 @@ pub struct AccountOpening {
     pub contra_account_id: AccountId,
     /// The id of the transfer that posts it.
     pub transfer_id: TransferId,
-    /// Zero.
+    /// Zero; anything else is `reserved_field`.
     pub reserved: [u128; 3],
 }
 
@@ -35,6 +35,11 @@ impl AccountOpening {
     /// Whether there is a balance to be posted.
     pub const fn has_balance(&self) -> bool {
         !self.opening_debit.is_zero() || !self.opening_credit.is_zero()
+    }
+
+    /// Whether it asks for a debit and a credit at once, which is refused.
+    pub const fn has_two_sides(&self) -> bool {
+        !self.opening_debit.is_zero() && !self.opening_credit.is_zero()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::account::{Account, AccountFlags};
 use crate::book::Book;
 use crate::command::Outcome;
 use crate::plan::{AccountOrder, AccountPlan, refuse};
-use crate::quantity::{Amount, Stamp};
+use crate::quantity::Stamp;
 use crate::status::CreateAccountStatus as Status;
 use crate::view::{Overlay, View};
 
@@ -49,7 +49,7 @@ impl Batch for AccountBatch {
         let stamp = place.stamp();
         match check_envelope(&events[0], account, place.stamps) {
             Some(status) => Err(refuse(status, stamp)),
-            None => view.plan_account(AccountOrder { account, limit: Amount::ZERO, stamp }),
+            None => view.plan_account(AccountOrder { account, opening: None, stamp }),
         }
     }
 

@@ -49,13 +49,10 @@ impl Batch for OpeningBatch {
         if let Some(status) = check_envelope(&events[0].account, &event.account, place.stamps) {
             return Err(refuse(only(status), stamp));
         }
-        let order = AccountOrder { account: &event.account, limit: event.limit, stamp };
+        let order = AccountOrder { account: &event.account, opening: Some(event), stamp };
         let account = view
             .plan_account(order)
             .map_err(|no| Outcome { timestamp: no.timestamp, status: only(no.status) })?;
-        if !event.opening_debit.is_zero() && !event.opening_credit.is_zero() {
-            return Err(refuse(only(CreateAccountStatus::OpeningBalanceHasTwoSides), stamp));
-        }
         if !event.has_balance() {
             return Ok(OpeningPlan { account, transfer: None });
         }

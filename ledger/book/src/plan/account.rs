@@ -4,15 +4,16 @@ use super::{AccountPlan, AccountRefused, refuse};
 use crate::account::{Account, AccountFlags};
 use crate::command::Outcome;
 use crate::limits::can_have_limit;
+use crate::opening::AccountOpening;
 use crate::quantity::{Amount, Stamp};
 use crate::status::CreateAccountStatus as Status;
 use crate::view::View;
 
-/// One event of `create_accounts`, with its stamp.
+/// One event of `create_accounts`, or of `open_accounts` with what that says more, with its stamp.
 #[derive(Clone, Copy)]
 pub(crate) struct AccountOrder<'a> {
     pub(crate) account: &'a Account,
-    pub(crate) limit: Amount,
+    pub(crate) opening: Option<&'a AccountOpening>,
     pub(crate) stamp: Stamp,
 }
 
@@ -20,7 +21,7 @@ impl View<'_> {
     pub(crate) fn plan_account(&self, order: AccountOrder<'_>) -> Result<AccountPlan, AccountRefused> {
         let account = order.account;
         let no = |status| Err(refuse(status, order.stamp));
-        if account.reserved != 0 {
+        if account.reserved != 0 || order.opening.is_some_and(|opening| opening.reserved != [0; 3]) {
             return no(Status::ReservedField);
         }
         if account.flags.has_unknown() {
@@ -43,8 +44,12 @@ impl View<'_> {
         if let Some(status) = first_empty_or_full_field(account) {
             return no(status);
         }
-        if !order.limit.is_zero() && !can_have_limit(account) {
+        let limit = order.opening.map_or(Amount::ZERO, |opening| opening.limit);
+        if !limit.is_zero() && !can_have_limit(account) {
             return no(Status::LimitNeedsALimitingFlag);
+        }
+        if order.opening.is_some_and(AccountOpening::has_two_sides) {
+            return no(Status::OpeningBalanceHasTwoSides);
         }
         let mut opened = *account;
         opened.timestamp = order.stamp;
@@ -55,7 +60,7 @@ impl View<'_> {
             }
             opened.timestamp = stamp;
         }
-        Ok(AccountPlan { account: opened, limit: order.limit })
+        Ok(AccountPlan { account: opened, limit })
     }
 }
 
