@@ -25,6 +25,13 @@ impl Model {
 
     /// The account that will be written, none existing with its id, or the first rule that forbids it.
     fn grant_opening(&self, asked: &Account, clock: Stamp) -> Result<Account, Status> {
+        self.may_open(asked)?;
+        self.stamped(asked, clock)
+    }
+
+    /// The rules that do not look at the stamp.
+    pub(crate) fn may_open(&self, asked: &Account) -> Result<(), Status> {
+        assert!(self.opened(asked.id).is_none(), "an account is opened once");
         refuse_if(
             asked.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
                 && asked.flags.contains(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS),
@@ -35,7 +42,11 @@ impl Model {
         refuse_if(!asked.credits_pending.is_zero(), Status::CreditsPendingMustBeZero)?;
         refuse_if(!asked.credits_posted.is_zero(), Status::CreditsPostedMustBeZero)?;
         refuse_if(asked.ledger.is_zero(), Status::LedgerMustNotBeZero)?;
-        refuse_if(asked.code.is_zero(), Status::CodeMustNotBeZero)?;
+        refuse_if(asked.code.is_zero(), Status::CodeMustNotBeZero)
+    }
+
+    /// The account with its stamp: the clock's, or its own where it is imported.
+    pub(crate) fn stamped(&self, asked: &Account, clock: Stamp) -> Result<Account, Status> {
         if !asked.flags.contains(AccountFlags::IMPORTED) {
             return Ok(Account { timestamp: clock, ..*asked });
         }
@@ -79,7 +90,7 @@ impl Model {
 }
 
 /// What is asked of any request before its id is looked up.
-fn well_formed(asked: &Account) -> Result<(), Status> {
+pub(crate) fn well_formed(asked: &Account) -> Result<(), Status> {
     refuse_if(asked.reserved != 0, Status::ReservedField)?;
     refuse_if(asked.flags.has_unknown(), Status::ReservedFlag)?;
     refuse_if(asked.id.is_zero(), Status::IdMustNotBeZero)?;

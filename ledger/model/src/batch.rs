@@ -2,7 +2,8 @@
 
 use crate::Model;
 use fen_book::{
-    Account, AccountFlags, CreateAccountStatus, CreateTransferStatus, Outcome, Stamp, Transfer, TransferFlags,
+    Account, AccountFlags, AccountOpening, CreateAccountStatus, CreateTransferStatus, OpeningStatus, Outcome,
+    Stamp, Transfer, TransferFlags,
 };
 
 /// The statuses that every kind of event shares.
@@ -18,27 +19,44 @@ pub(crate) trait Status: Copy + PartialEq {
 }
 
 macro_rules! shared_statuses {
-    ($name:ty) => {
+    ($name:ty, $from:expr, $status:ident) => {
         impl Status for $name {
-            const CREATED: Self = Self::Created;
-            const LINKED_EVENT_FAILED: Self = Self::LinkedEventFailed;
-            const LINKED_EVENT_CHAIN_OPEN: Self = Self::LinkedEventChainOpen;
-            const IMPORTED_EVENT_EXPECTED: Self = Self::ImportedEventExpected;
-            const IMPORTED_EVENT_NOT_EXPECTED: Self = Self::ImportedEventNotExpected;
-            const TIMESTAMP_MUST_BE_ZERO: Self = Self::TimestampMustBeZero;
-            const IMPORTED_EVENT_TIMESTAMP_OUT_OF_RANGE: Self = Self::ImportedEventTimestampOutOfRange;
+            const CREATED: Self = $from($status::Created);
+            const LINKED_EVENT_FAILED: Self = $from($status::LinkedEventFailed);
+            const LINKED_EVENT_CHAIN_OPEN: Self = $from($status::LinkedEventChainOpen);
+            const IMPORTED_EVENT_EXPECTED: Self = $from($status::ImportedEventExpected);
+            const IMPORTED_EVENT_NOT_EXPECTED: Self = $from($status::ImportedEventNotExpected);
+            const TIMESTAMP_MUST_BE_ZERO: Self = $from($status::TimestampMustBeZero);
+            const IMPORTED_EVENT_TIMESTAMP_OUT_OF_RANGE: Self =
+                $from($status::ImportedEventTimestampOutOfRange);
             const IMPORTED_EVENT_TIMESTAMP_MUST_NOT_ADVANCE: Self =
-                Self::ImportedEventTimestampMustNotAdvance;
+                $from($status::ImportedEventTimestampMustNotAdvance);
         }
     };
 }
 
-shared_statuses!(CreateAccountStatus);
-shared_statuses!(CreateTransferStatus);
+const fn of_account(status: CreateAccountStatus) -> CreateAccountStatus {
+    status
+}
+
+const fn of_transfer(status: CreateTransferStatus) -> CreateTransferStatus {
+    status
+}
+
+const fn of_opening(account: CreateAccountStatus) -> OpeningStatus {
+    OpeningStatus { account, transfer: None }
+}
+
+shared_statuses!(CreateAccountStatus, of_account, CreateAccountStatus);
+shared_statuses!(CreateTransferStatus, of_transfer, CreateTransferStatus);
+shared_statuses!(OpeningStatus, of_opening, CreateAccountStatus);
 
 /// Something that a batch asks for: an account to open or a transfer to post.
 pub(crate) trait Event: Copy {
     type Status: Status;
+
+    /// How many stamps it takes.
+    const STAMPS: u64 = 1;
 
     fn is_linked(&self) -> bool;
     fn is_imported(&self) -> bool;
@@ -47,6 +65,8 @@ pub(crate) trait Event: Copy {
     fn create(&self, model: &mut Model, stamp: Stamp) -> Outcome<Self::Status>;
     /// Spends the id for good, where the refusal was one of the moment.
     fn burn(&self, model: &mut Model, refusal: Self::Status);
+    /// Remembers that these were created as one chain.
+    fn note_chain(_model: &mut Model, _chain: &[Self]) {}
 }
 
 impl Event for Account {
@@ -85,6 +105,34 @@ impl Event for Transfer {
     fn burn(&self, model: &mut Model, refusal: CreateTransferStatus) {
         if is_of_the_moment(refusal) {
             model.burned.insert(self.id);
+        }
+    }
+    fn note_chain(model: &mut Model, chain: &[Transfer]) {
+        model.chains.push(chain.iter().map(|transfer| transfer.id).collect());
+    }
+}
+
+impl Event for AccountOpening {
+    type Status = OpeningStatus;
+
+    /// The account's, and that of the transfer of its opening balance.
+    const STAMPS: u64 = 2;
+
+    fn is_linked(&self) -> bool {
+        self.account.is_linked()
+    }
+    fn is_imported(&self) -> bool {
+        self.account.is_imported()
+    }
+    fn own_stamp(&self) -> Stamp {
+        self.account.timestamp
+    }
+    fn create(&self, model: &mut Model, stamp: Stamp) -> Outcome<OpeningStatus> {
+        model.open_account(self, stamp)
+    }
+    fn burn(&self, model: &mut Model, refusal: OpeningStatus) {
+        if refusal.transfer.is_some_and(is_of_the_moment) {
+            model.burned.insert(self.transfer_id);
         }
     }
 }
@@ -136,7 +184,7 @@ fn run_chain<E: Event>(
     let copy = (last > first).then(|| model.clone());
     let mut broken = false;
     for index in first..=last {
-        let clock = stamp_of(events.len(), index, stamp);
+        let clock = stamp_of(events.len(), index, E::STAMPS, stamp);
         let outcome = if events[index].is_linked() && index + 1 == events.len() {
             Outcome { timestamp: clock, status: E::Status::LINKED_EVENT_CHAIN_OPEN }
         } else if broken {
@@ -160,6 +208,9 @@ fn run_chain<E: Event>(
         }
         outcomes.push(outcome);
     }
+    if last > first && !broken {
+        E::note_chain(model, &events[first..=last]);
+    }
 }
 
 /// What is wrong with an event's own stamp, given what its batch's first event is.
@@ -182,8 +233,8 @@ fn misplaced<E: Event>(event: &E, batch_is_imported: bool, stamp: Stamp) -> Opti
     None
 }
 
-/// The stamp of event `index` of `count`, of which the last bears `stamp`.
-fn stamp_of(count: usize, index: usize, stamp: Stamp) -> Stamp {
-    let from_the_end = u64::try_from(count - 1 - index).expect("a batch is far smaller than 2^64");
-    Stamp::new(stamp.get() - from_the_end)
+/// The first stamp of event `index` of `count`, where each takes `each` stamps and the last of all is `stamp`.
+pub(crate) fn stamp_of(count: usize, index: usize, each: u64, stamp: Stamp) -> Stamp {
+    let from_here = u64::try_from(count - index).expect("a batch is far smaller than 2^64");
+    Stamp::new(stamp.get() - from_here * each + 1)
 }

@@ -1,9 +1,7 @@
 //! The model with a clock of its own, as a ledger in memory has: one nanosecond an event, and what `tick` adds.
 
 use crate::Model;
-use fen_book::{
-    Account, Command, CreateAccountStatus, CreateTransferStatus, Outcome, Reply, STAMP_MAX, Stamp, Transfer,
-};
+use fen_book::{Command, Reply, STAMP_MAX, Stamp};
 
 /// A model and the time. Reading through [`Self::model`] sees everything that is due by now as expired.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,20 +26,13 @@ impl ModelLedger {
         &self.model
     }
 
-    /// Opens accounts.
-    pub fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>> {
-        let Reply::Accounts(outcomes) = self.run(&Command::CreateAccounts(events), events.len()) else {
-            panic!("accounts were asked for")
-        };
-        outcomes
-    }
-
-    /// Posts transfers.
-    pub fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>> {
-        let Reply::Transfers(outcomes) = self.run(&Command::CreateTransfers(events), events.len()) else {
-            panic!("transfers were asked for")
-        };
-        outcomes
+    /// Carries out one command at the next stamps.
+    pub fn apply(&mut self, command: &Command<'_>) -> Reply {
+        self.advance(u64::try_from(command.stamp_count()).expect("stamps are counted in 64 bits"));
+        let reply = self.model.apply(command, self.clock);
+        // A reader looks at the clock as it is now, which this command itself has moved.
+        self.model.apply(&Command::Pulse, self.clock);
+        reply
     }
 
     /// Lets time pass.
@@ -49,14 +40,6 @@ impl ModelLedger {
         self.advance(nanoseconds);
         self.model.apply(&Command::Pulse, self.clock);
         self.clock
-    }
-
-    fn run(&mut self, command: &Command<'_>, count: usize) -> Reply {
-        self.advance(u64::try_from(count).expect("a batch is far smaller than 2^64"));
-        let reply = self.model.apply(command, self.clock);
-        // A reader looks at the clock as it is now, which this command itself has moved.
-        self.model.apply(&Command::Pulse, self.clock);
-        reply
     }
 
     fn advance(&mut self, nanoseconds: u64) {

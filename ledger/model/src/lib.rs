@@ -19,17 +19,20 @@
 
 mod accounts;
 mod batch;
+mod chain_ends;
 mod clock;
 mod existing;
 mod journal;
+mod openings;
 mod queries;
+mod receipts;
 mod transfers;
 
 pub use clock::ModelLedger;
 pub use journal::{Ending, Entry};
 
-use fen_book::{Account, Command, Reply, Stamp, TransferId};
-use std::collections::BTreeSet;
+use fen_book::{Account, AccountId, Amount, Command, Reply, Stamp, TransferId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is to know about a ledger: what was opened, what was posted, and which ids are spent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,6 +43,10 @@ pub struct Model {
     journal: Vec<Entry>,
     /// Ids of transfers that were refused for a reason of the moment, and stay refused.
     burned: BTreeSet<TransferId>,
+    /// How far accounts may go beyond their flag's rule.
+    limits: BTreeMap<AccountId, Amount>,
+    /// The transfers that were linked together, chain by chain.
+    chains: Vec<Vec<TransferId>>,
 }
 
 impl Model {
@@ -48,26 +55,18 @@ impl Model {
         Self::default()
     }
 
-    /// Carries out one command of the log. `stamp` is that of its last event: event `i` of `n` bears
-    /// `stamp - n + 1 + i`. What fell due before the first of them has expired before the command begins.
+    /// Carries out one command of the log. `stamp` is the last that it takes, one for each record that it can make.
+    /// What fell due before the first of them has expired before the command begins.
     pub fn apply(&mut self, command: &Command<'_>, stamp: Stamp) -> Reply {
+        self.expire_due(before(stamp, command.stamp_count()));
         match command {
-            Command::CreateAccounts(events) => {
-                self.expire_due(before(stamp, events.len()));
-                Reply::Accounts(batch::run(self, events, stamp))
-            }
-            Command::CreateTransfers(events) => {
-                self.expire_due(before(stamp, events.len()));
-                Reply::Transfers(batch::run(self, events, stamp))
-            }
-            Command::CreateTransfersWithBalances(_)
-            | Command::OpenAccounts(_)
-            | Command::SetLimits(_)
-            | Command::EndChains(_) => unreachable!("the model does not know this command yet"),
-            Command::Pulse => {
-                self.expire_due(stamp);
-                Reply::Done
-            }
+            Command::CreateAccounts(events) => Reply::Accounts(batch::run(self, events, stamp)),
+            Command::CreateTransfers(events) => Reply::Transfers(batch::run(self, events, stamp)),
+            Command::CreateTransfersWithBalances(events) => Reply::Receipts(self.receipts(events, stamp)),
+            Command::OpenAccounts(events) => Reply::Openings(batch::run(self, events, stamp)),
+            Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
+            Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp)),
+            Command::Pulse => Reply::Done,
         }
     }
 
@@ -86,7 +85,7 @@ impl Model {
     }
 }
 
-/// The clock just before the first of `count` events of which the last bears `stamp`.
+/// The clock just before the first of `count` stamps of which the last is `stamp`.
 fn before(stamp: Stamp, count: usize) -> Stamp {
     let count = u64::try_from(count).expect("a batch is far smaller than 2^64");
     Stamp::new(stamp.get().checked_sub(count).expect("stamps begin above the count of the first batch"))

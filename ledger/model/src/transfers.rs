@@ -66,7 +66,7 @@ impl Model {
         let amount = balanced_amount(asked, &debited, &credited);
         let transfer = Transfer { amount, timestamp: stamp, ..*asked };
         refuse_overflow(&transfer, &debited, &credited)?;
-        refuse_beyond_limits(&transfer, (&debit, &debited), (&credit, &credited))?;
+        self.refuse_beyond_limits(&transfer, (&debit, &debited), (&credit, &credited))?;
         Ok(if pending { Entry::Pending { transfer } } else { Entry::Plain { transfer } })
     }
 
@@ -141,6 +141,30 @@ impl Model {
         Ok(if posts { Entry::Post { transfer, pending } } else { Entry::Void { transfer, pending } })
     }
 
+    /// Refuses what would take an account past its other side by more than its limit.
+    fn refuse_beyond_limits(
+        &self,
+        transfer: &Transfer,
+        (debit, debited): (&Account, &Balances),
+        (credit, credited): (&Account, &Balances),
+    ) -> Result<(), Status> {
+        let with_limit = |covered: Amount, account: &Account| {
+            covered.checked_add(self.limit_of(account.id)).unwrap_or(Amount::MAX)
+        };
+        let debits = sum(sum(debited.debits_pending, debited.debits_posted), transfer.amount);
+        refuse_if(
+            debit.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
+                && debits > with_limit(debited.credits_posted, debit),
+            Status::ExceedsCredits,
+        )?;
+        let credits = sum(sum(credited.credits_pending, credited.credits_posted), transfer.amount);
+        refuse_if(
+            credit.flags.contains(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS)
+                && credits > with_limit(credited.debits_posted, credit),
+            Status::ExceedsDebits,
+        )
+    }
+
     /// The transfers of these ids, `None` where there is none.
     pub fn lookup_transfers(&self, ids: &[TransferId]) -> Vec<Option<Transfer>> {
         ids.iter().map(|id| self.transfer(*id)).collect()
@@ -192,25 +216,6 @@ fn refuse_overflow(transfer: &Transfer, debited: &Balances, credited: &Balances)
     refuse_if(overflows(sum(debited.debits_pending, debited.debits_posted)), Status::OverflowsDebits)?;
     refuse_if(overflows(sum(credited.credits_pending, credited.credits_posted)), Status::OverflowsCredits)?;
     refuse_if(transfer.timestamp.checked_after(transfer.timeout).is_none(), Status::OverflowsTimeout)
-}
-
-/// Refuses what would take an account past the limit that its flags set.
-fn refuse_beyond_limits(
-    transfer: &Transfer,
-    (debit, debited): (&Account, &Balances),
-    (credit, credited): (&Account, &Balances),
-) -> Result<(), Status> {
-    let debits = sum(sum(debited.debits_pending, debited.debits_posted), transfer.amount);
-    refuse_if(
-        debit.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) && debits > debited.credits_posted,
-        Status::ExceedsCredits,
-    )?;
-    let credits = sum(sum(credited.credits_pending, credited.credits_posted), transfer.amount);
-    refuse_if(
-        credit.flags.contains(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS)
-            && credits > credited.debits_posted,
-        Status::ExceedsDebits,
-    )
 }
 
 /// Sums that the rules keep within 128 bits.

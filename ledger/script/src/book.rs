@@ -2,8 +2,8 @@
 
 use crate::Subject;
 use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Command, CreateAccountStatus,
-    CreateTransferStatus, Outcome, QueryFilter, Recall, Reply, Stamp, Transfer, TransferId,
+    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Command, QueryFilter, Recall, Reply,
+    Stamp, Transfer, TransferId,
 };
 
 /// A book and the time.
@@ -17,29 +17,16 @@ impl BookSubject {
     pub fn new(start: Stamp) -> Self {
         Self { book: Book::new(), clock: start }
     }
+}
 
-    fn run(&mut self, command: &Command<'_>) -> Reply {
-        let count = u64::try_from(command.event_count()).expect("a batch is far smaller than 2^64");
+impl Subject for BookSubject {
+    fn apply(&mut self, command: &Command<'_>) -> Reply {
+        let count = u64::try_from(command.stamp_count()).expect("stamps are counted in 64 bits");
         self.clock = Stamp::new(self.clock.get() + count);
         let reply = self.book.apply(command, self.clock, &Recall::nothing());
         // A reader looks at the clock as it is now, which this command itself has moved.
         self.book.apply(&Command::Pulse, self.clock, &Recall::nothing());
         reply
-    }
-}
-
-impl Subject for BookSubject {
-    fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>> {
-        let Reply::Accounts(outcomes) = self.run(&Command::CreateAccounts(events)) else {
-            panic!("accounts were asked for")
-        };
-        outcomes
-    }
-    fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>> {
-        let Reply::Transfers(outcomes) = self.run(&Command::CreateTransfers(events)) else {
-            panic!("transfers were asked for")
-        };
-        outcomes
     }
     fn tick(&mut self, nanoseconds: u64) {
         self.clock = Stamp::new(self.clock.get() + nanoseconds);

@@ -8,8 +8,8 @@ use crate::raw::{self, Moments};
 use crate::words::Words;
 use crate::{audit, tell, time};
 use fen_book::{
-    Account, AccountFlags, AccountId, Amount, Code, CreateAccountStatus, CreateTransferStatus, LedgerCode,
-    Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
+    Account, AccountFlags, AccountId, Amount, Code, Command, CreateAccountStatus, CreateTransferStatus,
+    LedgerCode, Reply, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -398,7 +398,9 @@ impl Runner<'_> {
             return;
         }
         let accounts: Vec<_> = events.iter().map(|(account, _)| *account).collect();
-        let outcomes = self.subject.create_accounts(&accounts);
+        let Reply::Accounts(outcomes) = self.subject.apply(&Command::CreateAccounts(&accounts)) else {
+            panic!("accounts were asked for")
+        };
         assert_eq!(outcomes.len(), accounts.len(), "every event has an outcome");
         for ((_, telling), outcome) in events.iter().zip(outcomes) {
             self.run.account_statuses.insert(outcome.status);
@@ -420,7 +422,9 @@ impl Runner<'_> {
             return;
         }
         let transfers: Vec<_> = events.iter().map(|(transfer, _)| *transfer).collect();
-        let outcomes = self.subject.create_transfers(&transfers);
+        let Reply::Transfers(outcomes) = self.subject.apply(&Command::CreateTransfers(&transfers)) else {
+            panic!("transfers were asked for")
+        };
         assert_eq!(outcomes.len(), transfers.len(), "every event has an outcome");
         for ((asked, telling), outcome) in events.iter().zip(outcomes) {
             self.run.transfer_statuses.insert(outcome.status);

@@ -1,8 +1,7 @@
 //! What a script is run on: anything that takes the book's commands and can be read.
 
 use fen_book::{
-    Account, AccountFilter, AccountId, BalanceLine, CreateAccountStatus, CreateTransferStatus, Outcome,
-    QueryFilter, Stamp, Transfer, TransferId,
+    Account, AccountFilter, AccountId, BalanceLine, Command, QueryFilter, Reply, Stamp, Transfer, TransferId,
 };
 use fen_model::ModelLedger;
 
@@ -14,10 +13,8 @@ pub trait Subject {
     /// Called before every line of a script. A form that can restart, check-point or change leaders does so here
     /// when its seed says so; no answer may change by it.
     fn between_lines(&mut self) {}
-    /// Opens accounts.
-    fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>>;
-    /// Posts transfers.
-    fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>>;
+    /// Carries out one command at the next stamps.
+    fn apply(&mut self, command: &Command<'_>) -> Reply;
     /// Lets time pass.
     fn tick(&mut self, nanoseconds: u64);
     /// The stamp of the last event or tick.
@@ -37,11 +34,8 @@ pub trait Subject {
 }
 
 impl Subject for ModelLedger {
-    fn create_accounts(&mut self, events: &[Account]) -> Vec<Outcome<CreateAccountStatus>> {
-        ModelLedger::create_accounts(self, events)
-    }
-    fn create_transfers(&mut self, events: &[Transfer]) -> Vec<Outcome<CreateTransferStatus>> {
-        ModelLedger::create_transfers(self, events)
+    fn apply(&mut self, command: &Command<'_>) -> Reply {
+        ModelLedger::apply(self, command)
     }
     fn tick(&mut self, nanoseconds: u64) {
         ModelLedger::tick(self, nanoseconds);
