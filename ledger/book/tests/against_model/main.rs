@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test is its report")]
 
+mod crash;
 mod pair;
 mod random;
 mod sealed;

@@ -1,5 +1,6 @@
 //! A book and a model that are given the same commands and must agree after each.
 
+use crate::crash::Disk;
 use fen_book::{
     Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Chunk, Command, Named, QueryFilter,
     Recall, Reply, Stamp, Transfer, TransferFlags, TransferId,
@@ -14,6 +15,7 @@ pub(crate) struct Pair {
     pub(crate) model: Model,
     pub(crate) clock: Stamp,
     pub(crate) sealed: Sealed,
+    pub(crate) disk: Disk,
 }
 
 /// The chunks that the book was told to forget, and the indexes that storage keeps over them.
@@ -37,23 +39,28 @@ impl Sealed {
         self.chunks.push(chunk);
     }
 
+    /// Forgets what was sealed from this chunk on.
+    pub(crate) fn keep_before(&mut self, number: u32) {
+        let chunks = std::mem::take(&mut self.chunks);
+        *self = Self::default();
+        chunks.into_iter().filter(|chunk| chunk.number < number).for_each(|chunk| self.add(chunk));
+    }
+
     /// What storage finds for a command before the book sees it.
-    fn recall(&self, command: &Command<'_>) -> Recall {
+    pub(crate) fn recall(&self, command: &Command<'_>) -> Recall {
         let mut recall = Recall::nothing();
         let named = Named::by(command);
-        for stamp in named.stamps {
-            if self.transfers().any(|record| record.timestamp == stamp) {
-                recall.add_stamp(stamp);
-            }
-        }
         for id in named.ids.iter().chain(&named.pending_ids) {
             if let Some(record) = self.records.get(id) {
                 recall.add_record(*record);
             }
         }
-        for id in &named.pending_ids {
-            if let Some(record) = self.resolutions.get(id) {
-                recall.add_resolution(*record);
+        for record in named.pending_ids.iter().filter_map(|id| self.resolutions.get(id)) {
+            recall.add_resolution(*record);
+        }
+        for stamp in named.stamps {
+            if self.transfers().any(|transfer| transfer.timestamp == stamp) {
+                recall.add_stamp(stamp);
             }
         }
         recall
@@ -67,25 +74,43 @@ impl Sealed {
 
 impl Pair {
     pub(crate) fn new(start: u64) -> Self {
-        Self { book: Book::new(), model: Model::new(), clock: Stamp::new(start), sealed: Sealed::default() }
+        Self {
+            book: Book::new(),
+            model: Model::new(),
+            clock: Stamp::new(start),
+            sealed: Sealed::default(),
+            disk: Disk::default(),
+        }
     }
 
     /// Gives both the command at the next stamps; the answers must be the same.
     pub(crate) fn apply(&mut self, command: &Command<'_>) -> Reply {
-        self.clock = Stamp::new(self.clock.get() + u64::try_from(command.event_count()).unwrap());
+        self.clock = Stamp::new(self.clock.get() + u64::try_from(command.stamp_count()).unwrap());
         let recall = self.sealed.recall(command);
         let of_book = self.book.apply(command, self.clock, &recall);
         let of_model = self.model.apply(command, self.clock);
         assert_eq!(of_book, of_model, "book (left) and model answer differently to {command:?}");
+        self.disk.note(command, self.clock, &of_book);
         of_book
+    }
+
+    /// Begins a checkpoint or goes on with it. What is no longer in the open chunk must be sealed by its end.
+    pub(crate) fn checkpoint(&mut self, pages_max: usize) {
+        if !self.disk.is_writing() {
+            while self.book.young().full_chunks().next().is_some() {
+                self.seal_oldest();
+            }
+        }
+        self.disk.go_on(&mut self.book, pages_max);
+    }
+
+    /// All memory is lost.
+    pub(crate) fn crash(&mut self) {
+        self.book = self.disk.recover(&mut self.sealed);
     }
 
     pub(crate) fn create_accounts(&mut self, events: &[Account]) -> Reply {
         self.apply(&Command::CreateAccounts(events))
-    }
-
-    pub(crate) fn create_transfers(&mut self, events: &[Transfer]) -> Reply {
-        self.apply(&Command::CreateTransfers(events))
     }
 
     pub(crate) fn tick(&mut self, nanoseconds: u64) {
@@ -97,9 +122,9 @@ impl Pair {
     pub(crate) fn compare_accounts(&self, ids: &[AccountId]) {
         for (id, of_model) in ids.iter().zip(self.model.lookup_accounts(ids)) {
             assert_eq!(self.book.account(*id), of_model, "book (left) and model differ in account {id}");
-            let of_book = self.book.position(*id).map(|position| position.pendings);
-            let of_model = of_model.map(|_| self.model.pendings_of(*id));
-            assert_eq!(of_book, of_model, "book (left) and model differ in the reservations of account {id}");
+            let of_book = self.book.position(*id).map(|position| (position.limit, position.pendings));
+            let of_model = of_model.map(|_| (self.model.limit_of(*id), self.model.pendings_of(*id)));
+            assert_eq!(of_book, of_model, "book (left) and model differ in what account {id} has reserved");
         }
     }
 

@@ -202,7 +202,7 @@ impl Worlds {
     }
 
     fn apply(&mut self, world: &mut World, command: &Command<'_>) {
-        self.clock = Stamp::new(self.clock.get() + u64::try_from(command.event_count()).unwrap());
+        self.clock = Stamp::new(self.clock.get() + u64::try_from(command.stamp_count()).unwrap());
         let of_book = self.book.apply(command, self.clock, &Recall::nothing());
         let of_model = world.model.apply(command, self.clock);
         assert_eq!(of_book, of_model, "book (left) and model answer differently to {command:?}");
