@@ -1,0 +1,307 @@
+//! A node: one log, one directory, the shards that the directory gives it, and the two doors, for peers and for
+//! clients.
+//!
+//! ```text
+//! clients -> gateway -> router -> teller -> group -> scribe (one log) -> disk
+//!                          \        |         |  \-> peers
+//!                           \-> peers' tellers  \--> machine (the book)
+//! ```
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::directory::{Change, Directory, DirectoryMachine, NodeEntry, SHARDS_MAX, ShardEntry};
+use crate::fault::{NodeFault, ServeFault};
+use crate::gateway::Gateway;
+use crate::router::Router;
+use crate::shard::ShardMachine;
+use crate::teller::Teller;
+use fen_api::wire::cluster_server::ClusterServer;
+use fen_api::wire::ledger_server::LedgerServer;
+use fen_api::{MESSAGE_BYTES_MAX, wire};
+use fen_net::{Links, Listener, NodeId, Security, Stop};
+use fen_raft::{Group, GroupId, GroupStatus, Groups, Members, Peer, Scribe, Site};
+use fen_store::disk::{Disk, RealDisk};
+use fen_store::wal::WalOptions;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+
+/// What the node's doors share.
+pub struct Office {
+    /// This node.
+    pub node: NodeId,
+    /// The way to every shard's leader.
+    pub router: Router,
+    cluster: String,
+}
+
+impl Office {
+    /// How the node and its groups stand.
+    pub fn status(&self) -> wire::StatusReply {
+        let directory = self.router.directory();
+        let tellers = self.router.tellers();
+        let shards =
+            tellers.iter().map(|teller| status_message(teller.group().id(), &teller.group().status()));
+        let own = self.router.directory_group().map(|group| status_message(group.id(), &group.status()));
+        let mut groups: Vec<wire::GroupStatus> = own.into_iter().chain(shards).collect();
+        groups.sort_by_key(|group| group.group);
+        let node = |(id, entry): (&u64, &NodeEntry)| wire::Node {
+            id: *id,
+            peer_address: entry.peer_address.clone(),
+            client_address: entry.client_address.clone(),
+        };
+        let nodes = directory.nodes.iter().map(node).collect();
+        wire::StatusReply { cluster_id: self.cluster.clone(), node: self.node.0, groups, nodes }
+    }
+
+    /// Founds the cluster: the directory's group among all nodes, then the directory's first words.
+    pub async fn found(&self, request: wire::InitRequest, deadline: Instant) -> Result<(), ServeFault> {
+        let refused = |reason: String| Err(ServeFault::Refused(reason));
+        if !request.nodes.iter().any(|node| node.id == self.node.0) {
+            return refused(format!("{} is asked to found a cluster without itself", self.node));
+        }
+        if request.shards == 0 || request.shards > SHARDS_MAX {
+            return refused(format!("shards: 1 to {SHARDS_MAX}"));
+        }
+        let members: Members = request
+            .nodes
+            .iter()
+            .map(|node| (NodeId(node.id), Peer { address: node.peer_address.clone() }))
+            .collect();
+        if members.len() != request.nodes.len() {
+            return refused("a node is named twice".to_owned());
+        }
+        if self.router.directory().is_founded() {
+            return Ok(());
+        }
+        let group = self.router.directory_group().ok_or(ServeFault::NotLeader(None))?;
+        group.found(&members).await?;
+        let nodes: BTreeMap<u64, NodeEntry> = request
+            .nodes
+            .into_iter()
+            .map(|node| {
+                let entry =
+                    NodeEntry { peer_address: node.peer_address, client_address: node.client_address };
+                (node.id, entry)
+            })
+            .collect();
+        self.router.change(&Change::Found { nodes, shards: request.shards }, deadline).await
+    }
+
+    /// Hands a group's leadership over, if this node has it.
+    pub async fn transfer_leader(&self, group: GroupId, to: NodeId) -> Result<(), ServeFault> {
+        if group == GroupId::DIRECTORY {
+            let directory = self.router.directory_group().ok_or(ServeFault::NotLeader(None))?;
+            return Ok(directory.transfer_leadership(to).await?);
+        }
+        let teller = self.router.teller(group).ok_or(ServeFault::NotLeader(None))?;
+        Ok(teller.group().transfer_leadership(to).await?)
+    }
+}
+
+fn status_message(id: GroupId, status: &GroupStatus) -> wire::GroupStatus {
+    let numbers = |nodes: &std::collections::BTreeSet<NodeId>| nodes.iter().map(|node| node.0).collect();
+    wire::GroupStatus {
+        group: id.0,
+        leader: status.leader.map_or(0, |leader| leader.0),
+        term: status.term,
+        last_index: status.last_index.unwrap_or(0),
+        applied_index: status.applied.map_or(0, |place| place.index),
+        voters: numbers(&status.voters),
+        learners: numbers(&status.learners),
+        lags: status
+            .lag
+            .iter()
+            .map(|(node, entries)| wire::Lag { node: node.0, entries: *entries })
+            .collect(),
+    }
+}
+
+/// A running node. Stopped by [`Node::stop`]; dropped, it stops without waiting.
+pub struct Node {
+    office: Arc<Office>,
+    failed: watch::Receiver<Option<String>>,
+    client_address: SocketAddr,
+    /// Dropped, it closes the clients' door.
+    closing: watch::Sender<()>,
+    serving: JoinHandle<()>,
+    following: JoinHandle<()>,
+    peers: Stop,
+}
+
+/// How long clients may take to hang up when the node stops.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What it takes to start a shard.
+struct Builder {
+    config: Config,
+    scribe: Scribe,
+    links: Links,
+    groups: Groups,
+    router: Router,
+    clock: Arc<dyn Clock>,
+}
+
+impl Node {
+    /// Starts a node from its configuration, with all that it held when it stopped.
+    pub async fn start(config: Config) -> Result<Self, NodeFault> {
+        let fault = |reason: String| NodeFault::Config { file: "configuration".to_owned(), reason };
+        let cluster = config.cluster_id().map_err(fault)?;
+        let node = config.node_id();
+        let certificates = config.certificates()?;
+        let security = certificates.as_ref().map_or(Ok(Security::Plain), |pem| pem.security())?;
+        let disk = RealDisk::open(&config.data).map_err(|fault| NodeFault::Data(fault.to_string()))?;
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        // The log's files bear the node's and the cluster's id, so that another's are never taken for its own.
+        let identity = u64::try_from(cluster.0 & u128::from(u64::MAX)).unwrap_or(0) ^ node.0.rotate_left(32);
+        let cache_bytes = config.limits.cache_mb << 20;
+        let options = WalOptions::new(identity);
+        let opening = disk.clone();
+        let open = move || Scribe::open(opening, Path::new("log"), &options, cache_bytes);
+        let scribe = tokio::task::spawn_blocking(open).await.map_err(std::io::Error::other)??;
+        let failed = scribe.failed();
+        let links = Links::new(cluster, node, security.clone());
+        let (machine, changes) = DirectoryMachine::open(disk.clone(), Path::new("directory"))?;
+        let router = Router::new(node, links.clone(), changes.clone());
+        let groups = Groups::new(disk.clone(), PathBuf::from("incoming"), Arc::new(router.clone()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let builder = Builder { config, scribe, links, groups, router, clock };
+        let directory = Group::start(&builder.site(), GroupId::DIRECTORY, machine).await?;
+        builder.groups.add(directory.clone());
+        builder.router.set_directory_group(directory);
+        let listener = Listener::bind(builder.config.peer_address, cluster, node, security).await?;
+        let peers = listener.serve(Arc::new(builder.groups.clone()))?;
+        let office =
+            Arc::new(Office { node, router: builder.router.clone(), cluster: format!("{:032x}", cluster.0) });
+        let (closing, closed) = watch::channel(());
+        let (client_address, serving) = serve_clients(&builder.config, office.clone(), closed).await?;
+        let following = tokio::spawn(builder.follow(changes));
+        Ok(Self { office, failed, client_address, closing, serving, following, peers })
+    }
+
+    /// What its doors share.
+    pub fn office(&self) -> &Arc<Office> {
+        &self.office
+    }
+
+    /// Where clients reach it.
+    pub fn client_address(&self) -> SocketAddr {
+        self.client_address
+    }
+
+    /// Waits until the node can no longer go on, and says why.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_closed) => "the log's thread has ended".to_owned(),
+        }
+    }
+
+    /// Stops in order: no new calls, those under way get their answers, then the groups. What is durable stays.
+    pub async fn stop(self) {
+        let Self { office, closing, serving, following, peers, .. } = self;
+        following.abort();
+        drop(closing);
+        let abort = serving.abort_handle();
+        // Clients that do not hang up are cut off.
+        if tokio::time::timeout(CLOSING_PATIENCE, serving).await.is_err() {
+            abort.abort();
+        }
+        drop(peers);
+        office.router.close().await;
+    }
+}
+
+impl Builder {
+    fn site(&self) -> Site<'_> {
+        Site {
+            node: self.config.node_id(),
+            scribe: &self.scribe,
+            links: self.links.clone(),
+            tempo: self.config.tempo(),
+            replay_bytes_max: self.config.limits.replay_mb << 20,
+        }
+    }
+
+    /// Starts the shards that the directory gives this node, as it changes.
+    async fn follow(self, mut changes: watch::Receiver<Arc<Directory>>) {
+        loop {
+            let directory = changes.borrow_and_update().clone();
+            for shard in &directory.shards {
+                let group = GroupId(shard.group);
+                let ours = shard.holders.contains(&self.config.node);
+                if ours && self.router.teller(group).is_none() {
+                    if let Err(fault) = self.start_shard(shard, &directory).await {
+                        tracing::error!(shard = shard.group, %fault, "a shard does not start");
+                    }
+                }
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn start_shard(&self, shard: &ShardEntry, directory: &Directory) -> Result<(), NodeFault> {
+        let id = GroupId(shard.group);
+        let (machine, next_expiry) = ShardMachine::new();
+        let group = Group::start(&self.site(), id, machine).await?;
+        self.groups.add(group.clone());
+        if shard.founders.contains(&self.config.node) {
+            let address = |node: &u64| {
+                let entry = directory.node(NodeId(*node));
+                entry.map(|entry| (NodeId(*node), Peer { address: entry.peer_address.clone() }))
+            };
+            let members: Members = shard.founders.iter().filter_map(address).collect();
+            group.found(&members).await?;
+        }
+        self.router.add(id, Teller::start(group, next_expiry, self.clock.clone()));
+        Ok(())
+    }
+}
+
+/// Opens the clients' door.
+async fn serve_clients(
+    config: &Config,
+    office: Arc<Office>,
+    mut closed: watch::Receiver<()>,
+) -> Result<(SocketAddr, JoinHandle<()>), NodeFault> {
+    let gateway_fault = |error: &dyn std::fmt::Display| NodeFault::Gateway(error.to_string());
+    let listener = TcpListener::bind(config.client_address).await?;
+    let address = listener.local_addr()?;
+    let mut server = Server::builder()
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(16 << 20)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)));
+    if let Some(pem) = config.certificates()? {
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(&pem.certificate, &pem.key))
+            .client_ca_root(Certificate::from_pem(&pem.authority));
+        server = server.tls_config(tls).map_err(|error| gateway_fault(&error))?;
+    }
+    let gateway = Gateway::new(office);
+    let ledger = LedgerServer::new(gateway.clone())
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let routes = server.add_service(ledger).add_service(ClusterServer::new(gateway));
+    let serving = tokio::spawn(async move {
+        let closed = async move {
+            // It is never sent anything; it ends with its sender.
+            let _ended = closed.changed().await;
+        };
+        if let Err(error) = routes.serve_with_incoming_shutdown(incoming, closed).await {
+            tracing::error!(%error, "the clients' door is closed");
+        }
+    });
+    Ok((address, serving))
+}

@@ -1,0 +1,151 @@
+//! One client's batch as parts for several shards, and their results as one.
+//!
+//! The order of events is kept within each shard. A linked chain stays whole, so all its members must belong to one
+//! shard. With one shard nothing is looked at or copied.
+
+use crate::directory::Directory;
+use crate::route::{self, Home, Path};
+use bytes::{BufMut, Bytes, BytesMut};
+use fen_api::records::{RECORD_BYTES, RESULT_BYTES};
+use fen_book::{Account, AccountFlags, Transfer, TransferFlags, TransferId};
+use fen_raft::GroupId;
+use std::collections::BTreeMap;
+use zerocopy::FromBytes;
+
+/// A part of a batch for one shard.
+#[derive(Default, Debug)]
+pub struct Part {
+    /// The records.
+    pub records: BytesMut,
+    /// Which events of the batch they are.
+    pub events: Vec<usize>,
+}
+
+/// A batch's parts by shard.
+pub type Parts = BTreeMap<GroupId, Part>;
+
+/// Where one event goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    On(GroupId),
+    Everywhere,
+}
+
+fn unknown_slot() -> String {
+    "the cluster has not been founded yet".to_owned()
+}
+
+/// A batch of accounts in parts. The bank's own accounts go to every shard.
+pub fn accounts(directory: &Directory, records: &[u8]) -> Result<Parts, String> {
+    let mut places = Vec::with_capacity(records.len() / RECORD_BYTES);
+    let mut linked = Vec::with_capacity(places.capacity());
+    let groups: Vec<GroupId> = directory.shards.iter().map(|shard| GroupId(shard.group)).collect();
+    let first = *groups.first().ok_or_else(unknown_slot)?;
+    for record in records.chunks_exact(RECORD_BYTES) {
+        let account = Account::read_from_bytes(record).map_err(|_| "an account's size")?;
+        places.push(match route::home(account.id) {
+            Home::Slot(slot) => Place::On(directory.shard_of(slot).ok_or_else(unknown_slot)?),
+            Home::Everywhere => Place::Everywhere,
+            // No account has such an id: any shard can say so.
+            Home::Inherited => Place::On(first),
+        });
+        linked.push(account.flags.contains(AccountFlags::LINKED));
+    }
+    chains_stay_whole(&places, &linked)?;
+    Ok(gather(records, &places, &groups))
+}
+
+/// The pending transfers that a batch ends without naming an account.
+pub fn pendings_to_find(records: &[u8]) -> Vec<TransferId> {
+    let transfers =
+        records.chunks_exact(RECORD_BYTES).filter_map(|record| Transfer::read_from_bytes(record).ok());
+    transfers
+        .filter(|transfer| route::path(transfer) == Path::WithPending)
+        .map(|transfer| transfer.pending_id)
+        .collect()
+}
+
+/// A batch of transfers in parts. `found` says where the pending transfers are that it ends without naming an
+/// account.
+pub fn transfers(
+    directory: &Directory,
+    records: &[u8],
+    found: &BTreeMap<TransferId, GroupId>,
+) -> Result<Parts, String> {
+    let mut places = Vec::with_capacity(records.len() / RECORD_BYTES);
+    let mut linked = Vec::with_capacity(places.capacity());
+    let groups: Vec<GroupId> = directory.shards.iter().map(|shard| GroupId(shard.group)).collect();
+    let first = *groups.first().ok_or_else(unknown_slot)?;
+    for (event, record) in records.chunks_exact(RECORD_BYTES).enumerate() {
+        let transfer = Transfer::read_from_bytes(record).map_err(|_| "a transfer's size")?;
+        let shard = |slot| directory.shard_of(slot).ok_or_else(unknown_slot);
+        places.push(Place::On(match route::path(&transfer) {
+            Path::Within(slot) => shard(slot)?,
+            Path::Between(debit, credit) => {
+                let (debit, credit) = (shard(debit)?, shard(credit)?);
+                if debit != credit {
+                    return Err(format!(
+                        "event {event} goes from one shard's customer to another's; this release posts it only \
+                         within one shard"
+                    ));
+                }
+                debit
+            }
+            Path::WithPending => found.get(&transfer.pending_id).copied().unwrap_or(first),
+        }));
+        linked.push(transfer.flags.contains(TransferFlags::LINKED));
+    }
+    chains_stay_whole(&places, &linked)?;
+    Ok(gather(records, &places, &groups))
+}
+
+fn chains_stay_whole(places: &[Place], linked: &[bool]) -> Result<(), String> {
+    for (event, (pair, linked)) in places.windows(2).zip(linked).enumerate() {
+        if *linked && pair[0] != pair[1] {
+            return Err(format!(
+                "events {event} and {} are linked but belong to different shards: a chain is atomic within one shard",
+                event + 1
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn gather(records: &[u8], places: &[Place], groups: &[GroupId]) -> Parts {
+    let mut parts = Parts::new();
+    for (event, (record, place)) in records.chunks_exact(RECORD_BYTES).zip(places).enumerate() {
+        let mut add = |group: GroupId| {
+            let part = parts.entry(group).or_default();
+            part.records.put_slice(record);
+            part.events.push(event);
+        };
+        match place {
+            Place::On(group) => add(*group),
+            Place::Everywhere => groups.iter().copied().for_each(&mut add),
+        }
+    }
+    parts
+}
+
+/// The parts' results in the batch's order. Where an event went to several shards, a refusal by any of them is the
+/// answer.
+pub fn join(events: usize, parts: Vec<(Vec<usize>, Bytes)>) -> Option<Bytes> {
+    let mut joined: Vec<Option<&[u8]>> = vec![None; events];
+    for (places, results) in &parts {
+        if results.len() != places.len() * RESULT_BYTES {
+            return None;
+        }
+        for (event, result) in places.iter().zip(results.chunks_exact(RESULT_BYTES)) {
+            let so_far = joined.get_mut(*event)?;
+            let refused = |result: &[u8]| result[8..10] != [0, 0];
+            if so_far.is_none_or(|so_far| !refused(so_far) && refused(result)) {
+                *so_far = Some(result);
+            }
+        }
+    }
+    let mut bytes = BytesMut::with_capacity(events * RESULT_BYTES);
+    for result in joined {
+        bytes.put_slice(result?);
+    }
+    Some(bytes.freeze())
+}
