@@ -88,7 +88,7 @@ impl Gateway {
             let answered = asked.await.map_err(|error| ServeFault::Unavailable(error.to_string()))??;
             answers.push((events, answered.bytes));
         }
-        let joined = split::join(events, answers);
+        let joined = split::join(events, &answers);
         joined.map(|results| (results, None)).ok_or_else(unreadable)
     }
 
@@ -205,7 +205,7 @@ fn sum(one: &wire::Account, other: &wire::Account) -> Result<wire::Account, Serv
         debits_posted: add(one.debits_posted, other.debits_posted)?,
         credits_pending: add(one.credits_pending, other.credits_pending)?,
         credits_posted: add(one.credits_posted, other.credits_posted)?,
-        ..one.clone()
+        ..*one
     })
 }
 

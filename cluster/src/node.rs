@@ -8,7 +8,7 @@
 //! ```
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Certificates, Config};
 use crate::directory::{Change, Directory, DirectoryMachine, NodeEntry, SHARDS_MAX, ShardEntry};
 use crate::fault::{NodeFault, ServeFault};
 use crate::gateway::Gateway;
@@ -157,7 +157,7 @@ impl Node {
         let cluster = config.cluster_id().map_err(fault)?;
         let node = config.node_id();
         let certificates = config.certificates()?;
-        let security = certificates.as_ref().map_or(Ok(Security::Plain), |pem| pem.security())?;
+        let security = certificates.as_ref().map_or(Ok(Security::Plain), Certificates::security)?;
         let disk = RealDisk::open(&config.data).map_err(|fault| NodeFault::Data(fault.to_string()))?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
         // The log's files bear the node's and the cluster's id, so that another's are never taken for its own.
@@ -239,10 +239,11 @@ impl Builder {
             for shard in &directory.shards {
                 let group = GroupId(shard.group);
                 let ours = shard.holders.contains(&self.config.node);
-                if ours && self.router.teller(group).is_none() {
-                    if let Err(fault) = self.start_shard(shard, &directory).await {
-                        tracing::error!(shard = shard.group, %fault, "a shard does not start");
-                    }
+                if ours
+                    && self.router.teller(group).is_none()
+                    && let Err(fault) = self.start_shard(shard, &directory).await
+                {
+                    tracing::error!(shard = shard.group, %fault, "a shard does not start");
                 }
             }
             if changes.changed().await.is_err() {

@@ -7,14 +7,14 @@
 use crate::parcel::{self, PackedCommand};
 use bytes::{Bytes, BytesMut};
 use fen_api::records::{self, PackedResult};
-use fen_book::{Account, Book, Command, Recall, Reply, STAMP_MAX, Stamp, Transfer};
+use fen_book::{Book, Command, Recall, Reply, STAMP_MAX, Stamp};
 use fen_raft::{Answer, Audience, Image, LogPlace, Machine, Mark, Parcel};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::IntoBytes;
 
-/// Commands' numbers in a parcel, for ever.
+/// The numbers of the commands that this release takes from clients; see [`Command::encode`].
 pub mod kind {
     /// Nothing but the passing of time.
     pub const PULSE: u16 = 0;
@@ -27,8 +27,8 @@ pub mod kind {
 /// See the module.
 pub struct ShardMachine {
     book: Book,
-    accounts: Vec<Account>,
-    transfers: Vec<Transfer>,
+    /// The log's bytes lie anywhere; the book wants records where the processor likes them.
+    aligned: Vec<u128>,
     /// When the next pending transfer lapses; read by whoever proposes pulses.
     next_expiry: Arc<AtomicU64>,
 }
@@ -37,12 +37,7 @@ impl ShardMachine {
     /// An empty shard.
     pub fn new() -> (Self, Arc<AtomicU64>) {
         let next_expiry = Arc::new(AtomicU64::new(u64::MAX));
-        let machine = Self {
-            book: Book::new(),
-            accounts: Vec::new(),
-            transfers: Vec::new(),
-            next_expiry: next_expiry.clone(),
-        };
+        let machine = Self { book: Book::new(), aligned: Vec::new(), next_expiry: next_expiry.clone() };
         (machine, next_expiry)
     }
 
@@ -52,39 +47,17 @@ impl ShardMachine {
     }
 
     fn command(&mut self, stamp: u64, command: &PackedCommand) -> io::Result<Reply> {
-        let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("log entry: {what}"));
-        let command = match command.kind {
-            kind::PULSE => Command::Pulse,
-            kind::CREATE_ACCOUNTS => {
-                copy(&command.body, &mut self.accounts)
-                    .ok_or_else(|| broken("accounts of the wrong size"))?;
-                Command::CreateAccounts(&self.accounts)
-            }
-            kind::CREATE_TRANSFERS => {
-                copy(&command.body, &mut self.transfers)
-                    .ok_or_else(|| broken("transfers of the wrong size"))?;
-                Command::CreateTransfers(&self.transfers)
-            }
-            _unknown => return Err(broken("a command that this release does not know")),
-        };
-        let events = u64::try_from(command.event_count()).map_err(io::Error::other)?;
-        let stamp = stamp.min(STAMP_MAX.get()).max(self.book.clock().get().saturating_add(events));
+        let broken =
+            |reason: String| io::Error::new(io::ErrorKind::InvalidData, format!("log entry: {reason}"));
+        let bytes = command.body.len();
+        self.aligned.resize(bytes.div_ceil(size_of::<u128>()), 0);
+        let body = &mut self.aligned.as_mut_bytes()[..bytes];
+        body.copy_from_slice(&command.body);
+        let command = Command::decode(command.kind, body).map_err(broken)?;
+        let stamps = u64::try_from(command.stamp_count()).map_err(io::Error::other)?;
+        let stamp = stamp.min(STAMP_MAX.get()).max(self.book.clock().get().saturating_add(stamps));
         Ok(self.book.apply(&command, Stamp::new(stamp), &Recall::nothing()))
     }
-}
-
-/// The log's bytes lie anywhere; the book wants records where the processor likes them.
-fn copy<T: FromZeros + IntoBytes + zerocopy::FromBytes + zerocopy::Immutable + Clone>(
-    bytes: &[u8],
-    records: &mut Vec<T>,
-) -> Option<()> {
-    let count = bytes.len() / size_of::<T>();
-    if bytes.len() != count * size_of::<T>() {
-        return None;
-    }
-    records.resize(count, T::new_zeroed());
-    records.as_mut_bytes().copy_from_slice(bytes);
-    Some(())
 }
 
 fn pack(reply: &Reply) -> Bytes {
@@ -104,7 +77,8 @@ fn pack(reply: &Reply) -> Bytes {
                 records::pack_result(&mut packed, result);
             }
         }
-        Reply::Done => {}
+        // Commands with such replies are not taken from clients yet.
+        Reply::Receipts(_) | Reply::Openings(_) | Reply::Limits(_) | Reply::ChainEnds(_) | Reply::Done => {}
     }
     packed.freeze()
 }
@@ -137,5 +111,17 @@ impl Machine for ShardMachine {
 
     fn install(&mut self, _image: Image) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "a shard's log is kept whole"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_the_books_own() {
+        assert_eq!(Command::Pulse.encode().0, kind::PULSE);
+        assert_eq!(Command::CreateAccounts(&[]).encode().0, kind::CREATE_ACCOUNTS);
+        assert_eq!(Command::CreateTransfers(&[]).encode().0, kind::CREATE_TRANSFERS);
     }
 }

@@ -129,9 +129,9 @@ fn gather(records: &[u8], places: &[Place], groups: &[GroupId]) -> Parts {
 
 /// The parts' results in the batch's order. Where an event went to several shards, a refusal by any of them is the
 /// answer.
-pub fn join(events: usize, parts: Vec<(Vec<usize>, Bytes)>) -> Option<Bytes> {
+pub fn join(events: usize, parts: &[(Vec<usize>, Bytes)]) -> Option<Bytes> {
     let mut joined: Vec<Option<&[u8]>> = vec![None; events];
-    for (places, results) in &parts {
+    for (places, results) in parts {
         if results.len() != places.len() * RESULT_BYTES {
             return None;
         }

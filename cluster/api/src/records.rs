@@ -196,15 +196,17 @@ pub fn pack_transfers(transfers: &[Transfer]) -> Bytes {
 
 /// Packed accounts, read; `None` where the bytes are no whole number of records.
 pub fn unpack_accounts(bytes: &[u8]) -> Option<Vec<Account>> {
-    let records = bytes.chunks_exact(RECORD_BYTES);
-    records.remainder().is_empty().then(|| ())?;
+    if !bytes.len().is_multiple_of(RECORD_BYTES) {
+        return None;
+    }
     bytes.chunks_exact(RECORD_BYTES).map(|record| Account::read_from_bytes(record).ok()).collect()
 }
 
 /// Packed transfers, read; `None` where the bytes are no whole number of records.
 pub fn unpack_transfers(bytes: &[u8]) -> Option<Vec<Transfer>> {
-    let records = bytes.chunks_exact(RECORD_BYTES);
-    records.remainder().is_empty().then(|| ())?;
+    if !bytes.len().is_multiple_of(RECORD_BYTES) {
+        return None;
+    }
     bytes.chunks_exact(RECORD_BYTES).map(|record| Transfer::read_from_bytes(record).ok()).collect()
 }
 
