@@ -1,1 +1,379 @@
-//! (being written)
+//! An embeddable, durable double-entry ledger. No async runtime is needed; threads are its own.
+//!
+//! ```
+//! use fen_ledger::{Account, AccountFlags, AccountId, Amount, Code, Ledger, LedgerCode, Transfer, TransferId};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! let ledger = Ledger::open(directory.path())?;
+//!
+//! let cny = LedgerCode::new(156);
+//! let account = |id, flags| Account { id: AccountId::new(id), ledger: cny, code: Code::new(1), flags, ..Account::default() };
+//! ledger.create_accounts(&[
+//!     account(1, AccountFlags::NONE),
+//!     account(2, AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS),
+//! ])?;
+//!
+//! // 100.00 yuan from the bank's cash to Anna. Sent twice, posted once: the id is the key.
+//! let salary = Transfer {
+//!     id: TransferId::new(7001),
+//!     debit_account_id: AccountId::new(1),
+//!     credit_account_id: AccountId::new(2),
+//!     amount: Amount::new(100_00),
+//!     ledger: cny,
+//!     code: Code::new(10),
+//!     ..Transfer::default()
+//! };
+//! assert_eq!(ledger.create_transfers(&[salary])?[0].status.name(), "created");
+//! assert_eq!(ledger.create_transfers(&[salary])?[0].status.name(), "exists");
+//!
+//! let anna = ledger.lookup_accounts(&[AccountId::new(2)])?[0].expect("Anna has an account");
+//! assert_eq!(anna.credits_posted, Amount::new(100_00));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Promises.** A call returns outcomes when they are durable and applied, never before. A command is done as a
+//! whole or, after a [`Fault`], may be sent again under the same ids: what was done answers `exists`. Calls come
+//! from any number of threads; those that wait together share one sync of the disk.
+
+mod apply;
+mod audit;
+mod body;
+mod checkpoint;
+pub mod clock;
+mod digest;
+mod durable;
+mod fault;
+mod format;
+mod history;
+mod log;
+mod memory;
+mod seal;
+pub mod shard;
+
+use crate::durable::{Durable, stopped};
+use crate::memory::Memory;
+use crossbeam_channel::Receiver;
+use fen_store::disk::{Disk, RealDisk};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use audit::{Audit, LedgerTotals, Total};
+pub use body::Body;
+pub use clock::{Clock, SystemClock};
+pub use durable::{Options, Recovery};
+pub use fault::{Answer, Fault};
+pub use fen_book::{
+    Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, BalanceLine, Balances, ChainEnd,
+    ChainOutcome, Code, CreateAccountStatus, CreateTransferStatus, EVENTS_MAX, LedgerCode, LimitChange,
+    OpenPending, OpeningStatus, Outcome, Position, QueryFilter, Receipt, Reply, STAMP_MAX, SetLimitStatus,
+    Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
+};
+
+enum Keep {
+    Memory(Box<Mutex<Memory>>),
+    Durable(Box<Durable>),
+}
+
+/// A ledger: in a directory, or in memory.
+pub struct Ledger {
+    keep: Keep,
+}
+
+/// An answer that is on its way; see [`Ledger::submit`].
+pub struct Ticket {
+    answer: Receiver<Answer<Reply>>,
+}
+
+impl Ticket {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// Any [`Fault`].
+    pub fn wait(self) -> Answer<Reply> {
+        self.answer.recv().map_err(|_| stopped())?
+    }
+}
+
+const WRONG_REPLY: &str = "a command is answered in its own kind";
+
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The in-memory ledger, its lapsed reservations released.
+fn settled(memory: &Mutex<Memory>) -> Answer<MutexGuard<'_, Memory>> {
+    let mut memory = lock(memory);
+    if memory.book.next_expiry().is_some_and(|next| next <= memory.clock()) {
+        memory.apply(&Body::Pulse)?;
+    }
+    Ok(memory)
+}
+
+impl Ledger {
+    /// Opens the ledger in a directory, and makes one where there is none. After a crash it recovers by itself.
+    ///
+    /// # Errors
+    /// [`Fault::Open`] where the directory is held by another process, cannot be written, was written by a newer
+    /// release, or is damaged; the words name the place and the mend.
+    pub fn open(directory: impl AsRef<Path>) -> Answer<Self> {
+        Self::open_with(directory, &Options::default())
+    }
+
+    /// As [`Ledger::open`], with options.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(directory: impl AsRef<Path>, options: &Options) -> Answer<Self> {
+        let disk = RealDisk::open(directory.as_ref()).map_err(|fault| Fault::Open(fault::words(&fault)))?;
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        Self::open_on(&disk, Arc::new(SystemClock), options)
+    }
+
+    /// As [`Ledger::open`], on any disk and clock.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_on(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Answer<Self> {
+        Ok(Self { keep: Keep::Durable(Box::new(Durable::open(disk, clock, options)?)) })
+    }
+
+    /// A ledger in memory, gone with the process. Its clock starts at `start`, moves by one with every event, and
+    /// otherwise only by [`Ledger::tick`].
+    pub fn in_memory(start: Stamp) -> Self {
+        Self { keep: Keep::Memory(Box::new(Mutex::new(Memory::new(start)))) }
+    }
+
+    /// Hands over a command without waiting: keep several under way to keep the disk and the book busy at once.
+    ///
+    /// # Errors
+    /// [`Fault::TooManyEvents`], [`Fault::Stopped`].
+    pub fn submit(&self, body: Body) -> Answer<Ticket> {
+        body.check()?;
+        let answer = match &self.keep {
+            Keep::Durable(durable) => durable.submit(body)?,
+            Keep::Memory(memory) => {
+                let (send, answer) = crossbeam_channel::bounded(1);
+                let reply = lock(memory).apply(&body);
+                send.send(reply).map_err(|_| stopped())?;
+                answer
+            }
+        };
+        Ok(Ticket { answer })
+    }
+
+    /// Opens accounts; one outcome for each event, in order.
+    ///
+    /// # Errors
+    /// A refused event is an outcome. [`Fault`]s are for what could not be decided.
+    pub fn create_accounts(&self, events: &[Account]) -> Answer<Vec<Outcome<CreateAccountStatus>>> {
+        let Reply::Accounts(outcomes) = self.submit(Body::Accounts(events.to_vec()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(outcomes)
+    }
+
+    /// Posts transfers; one outcome for each event, in order.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn create_transfers(&self, events: &[Transfer]) -> Answer<Vec<Outcome<CreateTransferStatus>>> {
+        let Reply::Transfers(outcomes) = self.submit(Body::Transfers(events.to_vec()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(outcomes)
+    }
+
+    /// As [`Ledger::create_transfers`], with the balances of both accounts right after each.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn create_transfers_with_balances(&self, events: &[Transfer]) -> Answer<Vec<Receipt>> {
+        let Reply::Receipts(receipts) = self.submit(Body::TransfersWithBalances(events.to_vec()))?.wait()?
+        else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(receipts)
+    }
+
+    /// Opens accounts with limits and opening balances.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn open_accounts(&self, events: &[AccountOpening]) -> Answer<Vec<Outcome<OpeningStatus>>> {
+        let Reply::Openings(outcomes) = self.submit(Body::Openings(events.to_vec()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(outcomes)
+    }
+
+    /// Changes accounts' limits.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn set_limits(&self, events: &[LimitChange]) -> Answer<Vec<Outcome<SetLimitStatus>>> {
+        let Reply::Limits(outcomes) = self.submit(Body::Limits(events.to_vec()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(outcomes)
+    }
+
+    /// Posts or voids whole chains of pending transfers.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn end_chains(&self, events: &[ChainEnd]) -> Answer<Vec<ChainOutcome>> {
+        let Reply::ChainEnds(outcomes) = self.submit(Body::ChainEnds(events.to_vec()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(outcomes)
+    }
+
+    /// Accounts by id, `None` for an unknown one.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn lookup_accounts(&self, ids: &[AccountId]) -> Answer<Vec<Option<Account>>> {
+        let ids = ids.to_vec();
+        self.read(move |book| ids.iter().map(|id| book.account(*id)).collect())
+    }
+
+    /// Accounts with all that is reserved on them, each read at one moment; `None` for an unknown one.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn lookup_positions(&self, ids: &[AccountId]) -> Answer<Vec<Option<Position>>> {
+        let ids = ids.to_vec();
+        self.read(move |book| ids.iter().map(|id| book.position(*id)).collect())
+    }
+
+    /// Transfers by id, `None` for an unknown one.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    pub fn lookup_transfers(&self, ids: &[TransferId]) -> Answer<Vec<Option<Transfer>>> {
+        let asked = ids.to_vec();
+        let young = self.read(move |book| history::young_lookup(book, &asked))?;
+        match &self.keep {
+            Keep::Memory(_) => Ok(history::only_transfers(young)),
+            Keep::Durable(durable) => history::lookup_transfers(durable.journal(), ids, young),
+        }
+    }
+
+    /// One account's transfers.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    pub fn account_transfers(&self, filter: &AccountFilter) -> Answer<Vec<Transfer>> {
+        let filter = *filter;
+        match &self.keep {
+            Keep::Memory(memory) => Ok(settled(memory)?.book.young_account_transfers(&filter)),
+            Keep::Durable(durable) => {
+                match durable.read(move |shard| history::young_transfers(shard.book(), &filter))? {
+                    Some(part) => history::account_transfers(durable.journal(), part, &filter),
+                    None => Ok(Vec::new()),
+                }
+            }
+        }
+    }
+
+    /// One account's balances after each of its transfers; the account must have the history flag.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    pub fn account_balances(&self, filter: &AccountFilter) -> Answer<Vec<BalanceLine>> {
+        let filter = *filter;
+        match &self.keep {
+            Keep::Memory(memory) => {
+                let memory = settled(memory)?;
+                let part = history::young_balances(&memory.book, &filter);
+                Ok(part.map(history::YoungPart::into_young).unwrap_or_default())
+            }
+            Keep::Durable(durable) => {
+                match durable.read(move |shard| history::young_balances(shard.book(), &filter))? {
+                    Some(part) => history::account_balances(durable.journal(), part, &filter),
+                    None => Ok(Vec::new()),
+                }
+            }
+        }
+    }
+
+    /// Accounts that pass a filter.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn query_accounts(&self, filter: &QueryFilter) -> Answer<Vec<Account>> {
+        let filter = *filter;
+        self.read(move |book| book.query_accounts(&filter))
+    }
+
+    /// Transfers that pass a filter.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    pub fn query_transfers(&self, filter: &QueryFilter) -> Answer<Vec<Transfer>> {
+        let filter = *filter;
+        match &self.keep {
+            Keep::Memory(memory) => Ok(settled(memory)?.book.query_young_transfers(&filter)),
+            Keep::Durable(durable) => {
+                let young = durable.read(move |shard| history::young_query(shard, &filter))?;
+                history::query_transfers(durable.journal(), young, &filter)
+            }
+        }
+    }
+
+    /// Moves an in-memory ledger's clock on, and answers it.
+    ///
+    /// # Errors
+    /// [`Fault::ClockIsNotOurs`] for a durable ledger, [`Fault::ClockAtItsEnd`].
+    pub fn tick(&self, nanoseconds: u64) -> Answer<Stamp> {
+        match &self.keep {
+            Keep::Memory(memory) => lock(memory).tick(nanoseconds),
+            Keep::Durable(_) => Err(Fault::ClockIsNotOurs),
+        }
+    }
+
+    /// What the next event's stamp will be above.
+    pub fn clock(&self) -> Stamp {
+        match &self.keep {
+            Keep::Memory(memory) => lock(memory).clock(),
+            Keep::Durable(durable) => durable.clock(),
+        }
+    }
+
+    /// What opening the directory found; nothing for an in-memory ledger.
+    pub fn recovery(&self) -> Recovery {
+        match &self.keep {
+            Keep::Memory(_) => Recovery::default(),
+            Keep::Durable(durable) => durable.recovery(),
+        }
+    }
+
+    /// Adds the whole journal up again and looks at every invariant. Commands wait meanwhile.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`]. What is wrong with the books is in [`Audit::faults`].
+    pub fn audit(&self) -> Answer<Audit> {
+        match &self.keep {
+            Keep::Memory(memory) => Ok(audit::of_book(&settled(memory)?.book)),
+            Keep::Durable(durable) => durable.read(audit::of_shard),
+        }
+    }
+
+    /// One number for all the books; see the module `digest`.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn digest(&self) -> Answer<[u8; 32]> {
+        match &self.keep {
+            Keep::Memory(memory) => Ok(digest::digest(&settled(memory)?.book, &[])),
+            Keep::Durable(durable) => durable.read(digest::of_shard),
+        }
+    }
+
+    fn read<T: Send + 'static>(&self, look: impl FnOnce(&fen_book::Book) -> T + Send + 'static) -> Answer<T> {
+        match &self.keep {
+            Keep::Memory(memory) => Ok(look(&settled(memory)?.book)),
+            Keep::Durable(durable) => durable.read(move |shard| look(shard.book())),
+        }
+    }
+}

@@ -43,6 +43,9 @@ impl Table {
         (6, Table::PartPosts),
     ];
 
+    /// The tables of the open chunk: every checkpoint has all their pages, and none of an earlier one's.
+    pub const OF_OPEN_CHUNK: [Table; 3] = [Table::Records, Table::Touches, Table::PartPosts];
+
     /// The table's number in a checkpoint.
     pub fn number(self) -> u16 {
         Self::ALL.iter().find(|(_, table)| *table == self).map_or(0, |(number, _)| *number)

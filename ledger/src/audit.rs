@@ -1,0 +1,317 @@
+//! The audit: every balance is added up again from the journal, and every invariant looked at.
+
+use crate::shard::Shard;
+use fen_book::{
+    Account, AccountFlags, AccountSlot, Amount, Balances, Book, RecordNumber, Transfer, TransferFlags,
+    TransferId,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A sum over all accounts of a ledger, which can pass 2^128 although no account does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Total {
+    high: u128,
+    low: u128,
+}
+
+impl Total {
+    /// Adds an amount.
+    pub fn add(&mut self, amount: Amount) {
+        let (low, carries) = self.low.overflowing_add(amount.get());
+        self.low = low;
+        self.high += u128::from(carries);
+    }
+
+    /// The sum, or `None` where it passes 128 bits.
+    pub fn get(self) -> Option<u128> {
+        (self.high == 0).then_some(self.low)
+    }
+}
+
+impl fmt::Display for Total {
+    /// Decimal digits, of any length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut limbs = [self.high >> 64, self.high & LIMB, self.low >> 64, self.low & LIMB];
+        let mut digits = Vec::new();
+        while limbs.iter().any(|limb| *limb != 0) || digits.is_empty() {
+            let mut rest = 0u128;
+            for limb in &mut limbs {
+                let value = (rest << 64) | *limb;
+                *limb = value / 10;
+                rest = value % 10;
+            }
+            digits.push(char::from(b'0' + u8::try_from(rest).unwrap_or(0)));
+        }
+        let text: String = digits.iter().rev().collect();
+        f.pad_integral(true, "", &text)
+    }
+}
+
+const LIMB: u128 = 0xffff_ffff_ffff_ffff;
+
+/// The trial balance of one ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LedgerTotals {
+    /// How many accounts it has.
+    pub accounts: u64,
+    /// All posted debits.
+    pub debits_posted: Total,
+    /// All posted credits.
+    pub credits_posted: Total,
+    /// All reserved debits.
+    pub debits_pending: Total,
+    /// All reserved credits.
+    pub credits_pending: Total,
+}
+
+/// What an audit found.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Audit {
+    /// How many accounts.
+    pub accounts: u64,
+    /// How many transfers, posts and voids included.
+    pub transfers: u64,
+    /// How many ids were refused for good.
+    pub burned_ids: u64,
+    /// How many pending transfers have expired.
+    pub expiries: u64,
+    /// How many pending transfers are open.
+    pub open_pendings: u64,
+    /// The trial balance, by ledger.
+    pub ledgers: BTreeMap<u32, LedgerTotals>,
+    /// Each thing found wrong, in words; empty when the books are right.
+    pub faults: Vec<String>,
+}
+
+/// Audits a shard: every segment's hash, every record, every balance.
+pub(crate) fn of_shard(shard: &Shard) -> Audit {
+    let (journal, book) = (shard.journal(), shard.book());
+    let below = shard.first_young();
+    let mut recount = Recount::default();
+    for fault in journal.damage() {
+        recount.fault(fault.to_string());
+    }
+    for (number, _) in journal.segment_hashes() {
+        if let Err(fault) = journal.verify_segment(number) {
+            recount.fault(fault.to_string());
+        }
+    }
+    for found in journal.records(RecordNumber::ZERO) {
+        match found {
+            Ok(found) if found.number >= below => break,
+            Ok(found) => recount.record(&found.record, book),
+            Err(fault) => recount.fault(fault.to_string()),
+        }
+    }
+    recount.young(book)
+}
+
+/// Audits a book that has all of its journal.
+pub(crate) fn of_book(book: &Book) -> Audit {
+    Recount::default().young(book)
+}
+
+/// Adds the journal up again, record by record, oldest first.
+#[derive(Default)]
+struct Recount {
+    balances: Vec<Balances>,
+    open: BTreeMap<TransferId, Amount>,
+    audit: Audit,
+    last_transfer_stamp: u64,
+}
+
+const FAULTS_MAX: usize = 1_000;
+
+impl Recount {
+    fn fault(&mut self, words: String) {
+        if self.audit.faults.len() < FAULTS_MAX {
+            self.audit.faults.push(words);
+        }
+    }
+
+    fn of(&mut self, slot: AccountSlot) -> &mut Balances {
+        let index = usize::try_from(slot.get()).unwrap_or(usize::MAX);
+        if self.balances.len() <= index {
+            self.balances.resize(index + 1, Balances::default());
+        }
+        &mut self.balances[index]
+    }
+
+    /// Counts what the book still has of the journal, and holds the book against it all.
+    fn young(mut self, book: &Book) -> Audit {
+        for record in book.young().chunks().flat_map(|chunk| &chunk.records) {
+            self.record(record, book);
+        }
+        self.compare(book)
+    }
+
+    /// Takes the next record.
+    fn record(&mut self, record: &Transfer, book: &Book) {
+        if record.flags.contains(TransferFlags::BURNED) {
+            self.audit.burned_ids += 1;
+            return;
+        }
+        let slot_of = |id| book.accounts().slot_of(id);
+        let (Some(debit), Some(credit)) =
+            (slot_of(record.debit_account_id), slot_of(record.credit_account_id))
+        else {
+            self.fault(format!("transfer {} moves an account that is not in the book", record.id));
+            return;
+        };
+        if record.flags.contains(TransferFlags::EXPIRY) {
+            self.audit.expiries += 1;
+        } else {
+            self.audit.transfers += 1;
+            if record.timestamp.get() <= self.last_transfer_stamp {
+                self.fault(format!("transfer {} does not bear a later stamp than the one before", record.id));
+            }
+            self.last_transfer_stamp = record.timestamp.get();
+        }
+        if let Err(words) = self.add(record, [debit, credit]) {
+            self.fault(format!("transfer {} (pending {}): {words}", record.id, record.pending_id));
+        }
+    }
+
+    fn add(&mut self, record: &Transfer, [debit, credit]: [AccountSlot; 2]) -> Result<(), &'static str> {
+        const OVERFLOWS: &str = "a balance passes 128 bits";
+        const UNKNOWN: &str = "it ends a reservation that is not open";
+        const SHORT: &str = "it releases more than is reserved";
+        let plus = |balance: &mut Amount, amount: Amount| match balance.checked_add(amount) {
+            Some(sum) => {
+                *balance = sum;
+                Ok(())
+            }
+            None => Err(OVERFLOWS),
+        };
+        let minus = |balance: &mut Amount, amount: Amount| match balance.checked_sub(amount) {
+            Some(rest) => {
+                *balance = rest;
+                Ok(())
+            }
+            None => Err(SHORT),
+        };
+        if record.flags.contains(TransferFlags::PENDING) {
+            self.open.insert(record.id, record.amount);
+            plus(&mut self.of(debit).debits_pending, record.amount)?;
+            return plus(&mut self.of(credit).credits_pending, record.amount);
+        }
+        if !record.pending_id.is_zero() {
+            let reserved = self.open.remove(&record.pending_id).ok_or(UNKNOWN)?;
+            minus(&mut self.of(debit).debits_pending, reserved)?;
+            minus(&mut self.of(credit).credits_pending, reserved)?;
+            if !record.flags.contains(TransferFlags::POST_PENDING_TRANSFER) {
+                return Ok(());
+            }
+        }
+        plus(&mut self.of(debit).debits_posted, record.amount)?;
+        plus(&mut self.of(credit).credits_posted, record.amount)
+    }
+
+    /// Holds the book against what the journal adds up to.
+    fn compare(mut self, book: &Book) -> Audit {
+        let none = Balances::default();
+        for number in 0..book.accounts().len() {
+            let slot = AccountSlot::new(u32::try_from(number).unwrap_or(u32::MAX));
+            let account = book.accounts().get(slot);
+            let counted = *self.balances.get(number).unwrap_or(&none);
+            if counted != account.balances() {
+                let words = format!(
+                    "account {}: the book says {:?}, its entries add up to {counted:?}",
+                    account.id,
+                    account.balances()
+                );
+                self.fault(words);
+            }
+            self.check_limits(book, slot, account);
+            self.add_to_ledger(account);
+        }
+        self.audit.accounts = u64::try_from(book.accounts().len()).unwrap_or(u64::MAX);
+        self.audit.open_pendings = u64::try_from(book.pendings().len()).unwrap_or(u64::MAX);
+        self.check_pendings(book);
+        self.check_ledgers();
+        self.audit
+    }
+
+    fn check_limits(&mut self, book: &Book, slot: AccountSlot, account: &Account) {
+        let limit = book.accounts().limit(slot);
+        let within = |used: [Amount; 2], bound: Amount| {
+            let used = used[0].get().saturating_add(used[1].get());
+            used <= bound.get().saturating_add(limit.get())
+        };
+        let debits = [account.debits_pending, account.debits_posted];
+        let credits = [account.credits_pending, account.credits_posted];
+        if account.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
+            && !within(debits, account.credits_posted)
+        {
+            self.fault(format!("account {}: debits exceed credits", account.id));
+        }
+        if account.flags.contains(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS)
+            && !within(credits, account.debits_posted)
+        {
+            self.fault(format!("account {}: credits exceed debits", account.id));
+        }
+    }
+
+    fn add_to_ledger(&mut self, account: &Account) {
+        let totals = self.audit.ledgers.entry(account.ledger.get()).or_default();
+        totals.accounts += 1;
+        totals.debits_posted.add(account.debits_posted);
+        totals.credits_posted.add(account.credits_posted);
+        totals.debits_pending.add(account.debits_pending);
+        totals.credits_pending.add(account.credits_pending);
+    }
+
+    fn check_pendings(&mut self, book: &Book) {
+        let open = std::mem::take(&mut self.open);
+        if open.len() != book.pendings().len() {
+            let words = format!(
+                "{} pending transfers are open in the book, {} in the journal",
+                book.pendings().len(),
+                open.len()
+            );
+            self.fault(words);
+        }
+        for id in open.keys() {
+            if book.pendings().get(*id).is_none() {
+                self.fault(format!("pending transfer {id} is open in the journal, not in the book"));
+            }
+        }
+    }
+
+    fn check_ledgers(&mut self) {
+        let ledgers = self.audit.ledgers.clone();
+        for (ledger, totals) in ledgers {
+            if totals.debits_posted != totals.credits_posted {
+                let words = format!(
+                    "ledger {ledger}: debits {} differ from credits {}",
+                    totals.debits_posted, totals.credits_posted
+                );
+                self.fault(words);
+            }
+            if totals.debits_pending != totals.credits_pending {
+                let words = format!(
+                    "ledger {ledger}: reserved debits {} differ from reserved credits {}",
+                    totals.debits_pending, totals.credits_pending
+                );
+                self.fault(words);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_counts_past_128_bits() {
+        let mut total = Total::default();
+        assert_eq!(total.to_string(), "0");
+        total.add(Amount::MAX);
+        total.add(Amount::MAX);
+        total.add(Amount::new(2));
+        assert_eq!(total.to_string(), "680564733841876926926749214863536422912");
+        assert_eq!(total.get(), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! A ledger in a directory: recovery, and the threads that run it.
+//!
+//! ```text
+//! callers -> log thread (stamps, one sync for all that wait) -> apply thread (owns the book) -> callers
+//!                 ^ frees segments                                |  full chunks -> seal thread -> journal
+//!                 +------------- checkpoint thread <--- pages ----+
+//! ```
+
+use crate::apply::{Apply, Note, Progress, Read};
+use crate::body::Body;
+use crate::checkpoint::Checkpoints;
+use crate::clock::Clock;
+use crate::fault::{Answer, Fault, words};
+use crate::format::{Format, check_or_create};
+use crate::log::{Log, Submission};
+use crate::seal::Sealer;
+use crate::shard::{Shard, touched_ids};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use fen_book::{Command, Reply, Stamp};
+use fen_store::checkpoint::PageStore;
+use fen_store::disk::Disk;
+use fen_store::journal::Journal;
+use fen_store::wal::{Found, LogIndex, SegmentNumber, Wal, WalOptions};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+/// How a durable ledger runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Commands that may wait for the log thread; more callers block.
+    pub queue_commands_max: usize,
+    /// A checkpoint begins when so many bytes were logged since the last one; restart replays at most twice as
+    /// much.
+    pub checkpoint_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { queue_commands_max: 64, checkpoint_bytes: 256 << 20 }
+    }
+}
+
+/// What recovery found; see [`Ledger::recovery`](crate::Ledger::recovery).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The entry up to which the checkpoint had everything.
+    pub checkpoint_index: u64,
+    /// Entries replayed from the log.
+    pub replayed_entries: u64,
+    /// Whether an unfinished last write was cut off; nothing of it was ever acknowledged.
+    pub cut_a_torn_write: bool,
+}
+
+/// The running ledger.
+pub(crate) struct Durable {
+    submissions: Option<Sender<Submission>>,
+    reads: Sender<Read>,
+    threads: Vec<JoinHandle<()>>,
+    next_expiry: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    journal: Arc<Journal>,
+    recovery: Recovery,
+}
+
+/// A directory read back into memory, before any thread runs.
+struct Recovered {
+    shard: Shard,
+    store: PageStore,
+    wal: Wal,
+    recovery: Recovery,
+}
+
+fn open_fault(fault: &dyn std::fmt::Display) -> Fault {
+    Fault::Open(words(fault))
+}
+
+fn recover(disk: &Arc<dyn Disk>) -> Answer<Recovered> {
+    let Format { identity } = check_or_create(disk)?;
+    let store =
+        PageStore::open(Arc::clone(disk), Path::new("checkpoint")).map_err(|fault| open_fault(&fault))?;
+    let journal =
+        Journal::open(Arc::clone(disk), Path::new("journal")).map_err(|fault| open_fault(&fault))?;
+    let mut shard = Shard::restore(&store, Arc::new(journal))?;
+    let mut recovery = Recovery { checkpoint_index: shard.applied().get(), ..Recovery::default() };
+    let mut replayed = 0u64;
+    let mut visit = |_, found: Found<'_>| -> Result<(), String> {
+        let Found::Entry(entry) = found else { return Ok(()) };
+        if entry.index <= shard.applied() {
+            return Ok(());
+        }
+        if entry.index.get() != shard.applied().get() + 1 {
+            return Err(format!("entry {} follows entry {}", entry.index.get(), shard.applied().get()));
+        }
+        let command = Command::decode(entry.kind, entry.body)?;
+        shard.apply(entry.index, &command, entry.stamp).map_err(|fault| fault.to_string())?;
+        replayed += 1;
+        seal_now(&mut shard).map_err(|fault| fault.to_string())
+    };
+    let options = WalOptions::new(identity);
+    let from = SegmentNumber::new(checkpoint_replay_from(&store));
+    let (wal, found) = Wal::open(Arc::clone(disk), Path::new("log"), &options, from, &mut visit)
+        .map_err(|fault| open_fault(&fault))?;
+    recovery.replayed_entries = replayed;
+    recovery.cut_a_torn_write = found.torn.is_some();
+    Ok(Recovered { shard, store, wal, recovery })
+}
+
+fn checkpoint_replay_from(store: &PageStore) -> u64 {
+    use crate::shard::CheckpointHeader;
+    use zerocopy::FromBytes;
+    CheckpointHeader::read_from_bytes(store.header())
+        .map_or(SegmentNumber::FIRST.get(), |header| header.replay_from)
+}
+
+/// Replay seals as it goes: chunks that were sealed before the crash are only let go of.
+fn seal_now(shard: &mut Shard) -> Answer<()> {
+    for chunk in shard.take_full_chunks() {
+        if shard.journal().chunks() <= chunk.number {
+            shard
+                .journal()
+                .seal(&chunk, &touched_ids(&chunk))
+                .map_err(|fault| Fault::Stopped(words(&fault)))?;
+        }
+        let number = chunk.number;
+        drop(chunk);
+        shard.chunk_is_sealed(number);
+    }
+    Ok(())
+}
+
+impl Durable {
+    pub(crate) fn open(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Answer<Self> {
+        let Recovered { shard, store, wal, recovery } = recover(disk)?;
+        let (submissions, submitted) = bounded::<Submission>(options.queue_commands_max);
+        let (reads, read_queue) = unbounded::<Read>();
+        let (notes, note_queue) = unbounded::<Note>();
+        let (durable, durable_queue) = bounded(2);
+        let (to_seal, seal_queue) = bounded(1);
+        let (to_checkpoint, checkpoint_queue) = bounded(8);
+        let (sealed, sealed_queue) = bounded(1);
+        let release = Arc::new(AtomicU64::new(0));
+        let next_expiry = Arc::new(AtomicU64::new(Stamp::MAX.get()));
+        let journal = Arc::clone(shard.journal());
+        let log = Log {
+            clock: Arc::clone(&clock),
+            last_index: LogIndex::new(shard.applied().get()),
+            last_stamp: shard.book().clock(),
+            release: Arc::clone(&release),
+            durable,
+            wal,
+        };
+        let sealer =
+            Sealer { journal: Arc::clone(&journal), spares: log.wal.spares(), notes: notes.clone(), sealed };
+        let checkpoints = Checkpoints {
+            replay_from: checkpoint_replay_from(&store),
+            store,
+            journal: Arc::clone(&journal),
+            sealed: sealed_queue,
+            notes,
+            release,
+        };
+        let apply = Apply {
+            shard,
+            reads: read_queue,
+            notes: note_queue,
+            to_seal,
+            to_checkpoint,
+            next_expiry: Arc::clone(&next_expiry),
+            checkpoint_bytes: options.checkpoint_bytes,
+            progress: Progress::default(),
+        };
+        let threads = vec![
+            spawn("fen-log", move || log.run(&submitted))?,
+            spawn("fen-apply", move || apply.run(&durable_queue))?,
+            spawn("fen-seal", move || sealer.run(&seal_queue))?,
+            spawn("fen-checkpoint", move || checkpoints.run(&checkpoint_queue))?,
+        ];
+        let submissions = Some(submissions);
+        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, recovery })
+    }
+
+    pub(crate) fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    pub(crate) fn clock(&self) -> Stamp {
+        self.clock.now()
+    }
+
+    /// Hands a command to the log; the answer comes when it is durable and applied.
+    pub(crate) fn submit(&self, body: Body) -> Answer<Receiver<Answer<Reply>>> {
+        let (reply, answer) = bounded(1);
+        let submissions =
+            self.submissions.as_ref().expect("submissions are open until the ledger is dropped");
+        submissions.send(Submission { body, reply }).map_err(|_| stopped())?;
+        Ok(answer)
+    }
+
+    /// Reads the shard between two commits, all that was answered before included. Money whose reservation has
+    /// lapsed by the clock is released first.
+    pub(crate) fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Shard) -> T + Send + 'static,
+    ) -> Answer<T> {
+        if self.next_expiry.load(Ordering::Acquire) <= self.clock.now().get() {
+            self.submit(Body::Pulse)?.recv().map_err(|_| stopped())??;
+        }
+        let (reply, answer) = bounded(1);
+        let read: Read = Box::new(move |shard| {
+            let _gone = reply.send(look(shard));
+        });
+        self.reads.send(read).map_err(|_| stopped())?;
+        answer.recv().map_err(|_| stopped())
+    }
+}
+
+pub(crate) fn stopped() -> Fault {
+    Fault::Stopped(Arc::from("its threads are gone; the first fault was given to the caller that met it"))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Answer<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|fault| open_fault(&fault))
+}
+
+impl Drop for Durable {
+    /// Waits until what was submitted is durable, applied and answered.
+    fn drop(&mut self) {
+        self.submissions = None;
+        for thread in self.threads.drain(..) {
+            let _panicked = thread.join();
+        }
+    }
+}

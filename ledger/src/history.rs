@@ -1,0 +1,139 @@
+//! Questions about the past: young records from the book first, then sealed ones from the journal, as one answer.
+
+use crate::fault::{Answer, Fault, words};
+use crate::shard::Shard;
+use fen_book::{
+    AccountFilter, AccountFlags, AccountSlot, BalanceLine, Book, Chunk, QueryFilter, RecordNumber, Transfer,
+    TransferId,
+};
+use fen_store::journal::Journal;
+
+/// What the book knows of one account's entries, and where the journal goes on.
+pub(crate) struct YoungPart<T> {
+    young: Vec<T>,
+    slot: AccountSlot,
+    newest_sealed: Option<u32>,
+}
+
+impl<T> YoungPart<T> {
+    /// All there is, where nothing is sealed.
+    pub(crate) fn into_young(self) -> Vec<T> {
+        self.young
+    }
+}
+
+/// The young part of an account's transfers.
+pub(crate) fn young_transfers(book: &Book, filter: &AccountFilter) -> Option<YoungPart<Transfer>> {
+    filter.range()?;
+    let slot = book.accounts().slot_of(filter.account_id)?;
+    let young = book.young_account_transfers(filter);
+    Some(YoungPart { young, slot, newest_sealed: book.newest_sealed_chunk_of(slot).checked_sub(1) })
+}
+
+/// The young part of an account's balances; an account without the history flag has none to show.
+pub(crate) fn young_balances(book: &Book, filter: &AccountFilter) -> Option<YoungPart<BalanceLine>> {
+    filter.range()?;
+    let slot = book.accounts().slot_of(filter.account_id)?;
+    if !book.accounts().get(slot).flags.contains(AccountFlags::HISTORY) {
+        return None;
+    }
+    let young = book.young_account_balances(filter);
+    Some(YoungPart { young, slot, newest_sealed: book.newest_sealed_chunk_of(slot).checked_sub(1) })
+}
+
+/// Joins the young part with what `sealed` yields, in the filter's order, up to its limit.
+fn join<T>(
+    young: Vec<T>,
+    reversed: bool,
+    limit: u32,
+    sealed: impl Iterator<Item = Answer<T>>,
+) -> Answer<Vec<T>> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if reversed {
+        let mut all = young;
+        for line in sealed {
+            if all.len() >= limit {
+                break;
+            }
+            all.push(line?);
+        }
+        return Ok(all);
+    }
+    let mut all = sealed.take(limit).collect::<Answer<Vec<T>>>()?;
+    let room = limit.saturating_sub(all.len());
+    all.extend(young.into_iter().take(room));
+    Ok(all)
+}
+
+fn damaged(fault: &dyn std::fmt::Display) -> Fault {
+    Fault::Damaged(words(fault))
+}
+
+pub(crate) fn account_transfers(
+    journal: &Journal,
+    part: YoungPart<Transfer>,
+    filter: &AccountFilter,
+) -> Answer<Vec<Transfer>> {
+    let sealed = journal
+        .account_transfers(part.slot, part.newest_sealed, filter)
+        .map(|found| found.map(|found| found.record).map_err(|fault| damaged(&fault)));
+    join(part.young, filter.reversed, filter.limit, sealed)
+}
+
+pub(crate) fn account_balances(
+    journal: &Journal,
+    part: YoungPart<BalanceLine>,
+    filter: &AccountFilter,
+) -> Answer<Vec<BalanceLine>> {
+    let sealed = journal.account_balances(part.slot, part.newest_sealed, filter).map(|found| {
+        let line = |(found, balances): (fen_store::journal::Found, _)| BalanceLine {
+            timestamp: found.record.timestamp,
+            balances,
+        };
+        found.map(line).map_err(|fault| damaged(&fault))
+    });
+    join(part.young, filter.reversed, filter.limit, sealed)
+}
+
+/// Young transfers, and the number of the first young record.
+pub(crate) fn young_query(shard: &Shard, filter: &QueryFilter) -> (Vec<Transfer>, RecordNumber) {
+    let below = shard.book().young().chunks().next().map_or(RecordNumber::ZERO, Chunk::first);
+    (shard.book().query_young_transfers(filter), below)
+}
+
+pub(crate) fn query_transfers(
+    journal: &Journal,
+    (young, below): (Vec<Transfer>, RecordNumber),
+    filter: &QueryFilter,
+) -> Answer<Vec<Transfer>> {
+    if filter.range().is_none() {
+        return Ok(Vec::new());
+    }
+    let sealed = journal
+        .query_transfers(filter, below)
+        .map(|found| found.map(|found| found.record).map_err(|fault| damaged(&fault)));
+    join(young, filter.reversed, filter.limit, sealed)
+}
+
+/// Young transfers by id; burned ids are no transfers.
+pub(crate) fn young_lookup(book: &Book, ids: &[TransferId]) -> Vec<Option<Transfer>> {
+    ids.iter().map(|id| book.young().find(*id).copied()).collect()
+}
+
+pub(crate) fn lookup_transfers(
+    journal: &Journal,
+    ids: &[TransferId],
+    mut found: Vec<Option<Transfer>>,
+) -> Answer<Vec<Option<Transfer>>> {
+    for (index, old) in journal.find_transfers(ids).map_err(|fault| damaged(&fault))? {
+        if let Some(place) = found.get_mut(index) {
+            place.get_or_insert(old.record);
+        }
+    }
+    Ok(only_transfers(found))
+}
+
+/// Burned ids are not shown.
+pub(crate) fn only_transfers(found: Vec<Option<Transfer>>) -> Vec<Option<Transfer>> {
+    found.into_iter().map(|record| record.filter(Transfer::is_transfer)).collect()
+}

@@ -1,0 +1,206 @@
+//! One shard: the book with the history that storage keeps for it. Single-threaded; threads belong to the caller.
+//!
+//! **Invariants.** Commands are applied in the order of their log indexes, each once. Before a command is
+//! applied, [`Recall`] holds every sealed record that it can name. A chunk leaves the book only when the journal
+//! has it durable and indexed.
+
+use crate::fault::{Answer, Fault, words};
+use fen_book::image::{Header, Restore, TablePage};
+use fen_book::{AccountId, Book, Chunk, Command, Named, QueryFilter, Recall, Reply, Stamp, TransferId};
+use fen_store::checkpoint::PageStore;
+use fen_store::journal::{Journal, JournalFault};
+use fen_store::wal::{LogIndex, SegmentNumber};
+use std::sync::Arc;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What a checkpoint says of the log beside the book's own header.
+#[derive(Clone, Copy, Default, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CheckpointHeader {
+    /// The layout of the pages, so that a later release can tell.
+    pub version: u64,
+    /// The last entry applied.
+    pub applied: u64,
+    /// The log segment that holds it: replay starts here.
+    pub replay_from: u64,
+    /// The book's counts.
+    pub book: Header,
+}
+
+/// The layout that this release writes.
+pub const CHECKPOINT_VERSION: u64 = 1;
+
+/// See the module's words.
+pub struct Shard {
+    book: Book,
+    journal: Arc<Journal>,
+    applied: LogIndex,
+    replay_from: SegmentNumber,
+    next_to_seal: u32,
+}
+
+impl Shard {
+    /// The shard as its last checkpoint has it; the log goes on from [`Shard::applied`].
+    ///
+    /// # Errors
+    /// [`Fault::Open`], where a page or the header is damaged or from another release.
+    pub fn restore(store: &PageStore, journal: Arc<Journal>) -> Answer<Self> {
+        let open = |fault: &dyn std::fmt::Display| Fault::Open(words(fault));
+        if store.generation() == 0 {
+            let next_to_seal = 0;
+            let (applied, replay_from) = (LogIndex::new(0), SegmentNumber::FIRST);
+            return Ok(Self { book: Book::new(), journal, applied, replay_from, next_to_seal });
+        }
+        let header = CheckpointHeader::read_from_bytes(store.header()).map_err(|_| {
+            open(&"the checkpoint's header has the wrong size: it was written by another release")
+        })?;
+        if header.version != CHECKPOINT_VERSION {
+            return Err(open(&format!(
+                "the checkpoint has layout {}, this release knows {CHECKPOINT_VERSION}: use the release that wrote it",
+                header.version
+            )));
+        }
+        let mut restore = Restore::default();
+        store.load(&mut |id, bytes| restore.page(id.table, id.page, bytes)).map_err(|fault| open(&fault))?;
+        let book = restore.finish(&header.book).map_err(|reason| open(&reason))?;
+        let sealed = journal.chunks();
+        if sealed < header.book.chunk {
+            return Err(open(&format!(
+                "the journal has {sealed} segments, the checkpoint needs {}: restore the missing ones from a backup",
+                header.book.chunk
+            )));
+        }
+        Ok(Self {
+            book,
+            journal,
+            applied: LogIndex::new(header.applied),
+            replay_from: SegmentNumber::new(header.replay_from),
+            next_to_seal: header.book.chunk,
+        })
+    }
+
+    /// The book, to be read.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The sealed journal.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// The last entry applied.
+    pub fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// The log segment from which entries may still be needed after a restart from the last checkpoint.
+    pub fn replay_from(&self) -> SegmentNumber {
+        self.replay_from
+    }
+
+    /// Applies the next entry of the log.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], where history that the command names cannot be read: the node must not guess.
+    pub fn apply(&mut self, index: LogIndex, command: &Command<'_>, stamp: Stamp) -> Answer<Reply> {
+        assert!(index.get() == self.applied.get() + 1, "entries are applied in order, none left out");
+        let recall = self.recall(command)?;
+        let reply = self.book.apply(command, stamp, &recall);
+        self.applied = index;
+        Ok(reply)
+    }
+
+    /// What storage knows of what a command names.
+    fn recall(&self, command: &Command<'_>) -> Answer<Recall> {
+        let mut recall = Recall::nothing();
+        if self.journal.chunks() == 0 {
+            return Ok(recall);
+        }
+        self.look_up(&Named::by(command), &mut recall).map_err(|fault| Fault::Stopped(words(&fault)))?;
+        Ok(recall)
+    }
+
+    /// While the log is replayed the journal is ahead of the book: what the book has not applied yet, it must
+    /// not recall.
+    fn look_up(&self, named: &Named, recall: &mut Recall) -> Result<(), JournalFault> {
+        let below = self.first_young();
+        for (_, found) in self.journal.find_transfers(&named.ids)? {
+            if found.number < below {
+                recall.add_record(found.record);
+            }
+        }
+        let is_ended = |id: &&TransferId| self.book.pendings().get(**id).is_none();
+        for id in named.pending_ids.iter().filter(is_ended) {
+            if let Some(found) = self.journal.find_transfer(*id)?.filter(|found| found.number < below) {
+                recall.add_record(found.record);
+            }
+            if let Some(found) = self.journal.resolution(*id)?.filter(|found| found.number < below) {
+                recall.add_resolution(found.record);
+            }
+        }
+        for stamp in &named.stamps {
+            let (timestamp_min, timestamp_max) = (*stamp, *stamp);
+            let filter = QueryFilter { timestamp_min, timestamp_max, limit: 1, ..QueryFilter::default() };
+            if let Some(found) = self.journal.query_transfers(&filter, below).next() {
+                found?;
+                recall.add_stamp(*stamp);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the first record that the book still has.
+    pub fn first_young(&self) -> fen_book::RecordNumber {
+        self.book.young().chunks().next().map_or(self.book.young().next_number(), Chunk::first)
+    }
+
+    /// Full chunks that were not handed out before, to be sealed.
+    pub fn take_full_chunks(&mut self) -> Vec<Arc<Chunk>> {
+        let next = self.next_to_seal;
+        let full: Vec<Arc<Chunk>> =
+            self.book.young().full_chunks().filter(|chunk| chunk.number >= next).cloned().collect();
+        if let Some(last) = full.last() {
+            self.next_to_seal = last.number + 1;
+        }
+        full
+    }
+
+    /// Lets go of a chunk that the journal has.
+    pub fn chunk_is_sealed(&mut self, number: u32) {
+        assert!(self.journal.chunks() > number, "a chunk is let go only when the journal has it");
+        self.book.forget_chunk(number);
+    }
+
+    /// Fixes the moment of a checkpoint: its header, and the first of its pages. `segment` holds the last applied
+    /// entry.
+    pub fn freeze(&mut self, segment: SegmentNumber) -> (CheckpointHeader, Vec<TablePage>) {
+        let frozen = self.book.freeze();
+        let header = CheckpointHeader {
+            version: CHECKPOINT_VERSION,
+            applied: self.applied.get(),
+            replay_from: segment.get(),
+            book: frozen.header,
+        };
+        (header, frozen.pages)
+    }
+
+    /// About `pages_max` more pages of the last freeze; `None` when all were handed out.
+    pub fn take_frozen(&mut self, pages_max: usize) -> Option<Vec<TablePage>> {
+        self.book.has_frozen().then(|| self.book.take_frozen(pages_max))
+    }
+}
+
+/// The ids of the accounts that a chunk touches, in the order of its touches.
+pub fn touched_ids(chunk: &Chunk) -> Vec<AccountId> {
+    let mut ids = Vec::with_capacity(chunk.touches.len());
+    for (record, slots) in chunk.records.iter().zip(&chunk.slots) {
+        for (slot, id) in slots.iter().zip([record.debit_account_id, record.credit_account_id]) {
+            if chunk.touches.get(ids.len()).is_some_and(|touch| touch.slot == *slot) {
+                ids.push(id);
+            }
+        }
+    }
+    assert!(ids.len() == chunk.touches.len(), "every touch belongs to a record, in order");
+    ids
+}
