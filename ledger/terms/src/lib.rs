@@ -6,6 +6,29 @@
 //! **Invariants.** The principal parts of a schedule add up to the loan; the last `outstanding` is zero; every
 //! total is principal + interest + fees; the same terms give the same schedule on every machine.
 //!
+//! **What the names mean elsewhere.**
+//!
+//! | here                               | in Apache Fineract                                | as lenders say                  |
+//! |------------------------------------|---------------------------------------------------|---------------------------------|
+//! | `equal_instalment`, `declining`    | equal instalments, declining balance              | annuity, level payment          |
+//! | `equal_principal`                  | equal principal payments                          | linear, straight principal      |
+//! | `flat`                             | flat                                              | add-on interest                 |
+//! | `per_period`                       | same as repayment period                          | a twelfth of the nominal rate   |
+//! | `daily` with 30/360                | daily, 30 days a month, 360 a year                | 30/360                          |
+//! | `daily` with act/365, act/360      | daily, actual days a month, 365 or 360 a year     | Actual/365 (Fixed), Actual/360  |
+//! | `instalment_to`                    | instalment amount in multiples of                 | payment rounded to              |
+//! | `grace.principal`                  | grace on principal payment                        | interest-only period            |
+//! | `grace.interest`                   | grace on interest payment                         | interest deferred, not compound |
+//! | `grace.interest_free`              | interest free period                              | introductory zero rate          |
+//! | `down_payment`                     | down payment, as a percentage of what is disbursed| deposit, first instalment down  |
+//! | `later_draws: remaining_term`      | tranches of a progressive schedule                | re-amortised at each advance    |
+//! | `later_draws: whole_term`          | tranches of a cumulative schedule                 | instalment of the full facility |
+//!
+//! The figures agree with that engine's published schedules (`tests/published.rs`) but for three habits of it: it may
+//! move a level by a cent to bring the last instalment nearer to the others, it rounds each stretch of a period split by
+//! a draw, and its act/act gives 31 December to the new year. Here a level is rounded once, a period's interest once,
+//! and the year begins on 1 January.
+//!
 //! **Limits.** [`PERIODS_MAX`] instalments, days from [`Day::MIN`] to [`Day::MAX`], money up to
 //! [`Money::PRINCIPAL_MAX`]. Terms outside them, or at odds with themselves, are refused with a [`TermsStatus`].
 //!
