@@ -78,7 +78,12 @@ fn pack(reply: &Reply) -> Bytes {
             }
         }
         // Commands with such replies are not taken from clients yet.
-        Reply::Receipts(_) | Reply::Openings(_) | Reply::Limits(_) | Reply::ChainEnds(_) | Reply::Done => {}
+        Reply::Receipts(_)
+        | Reply::Openings(_)
+        | Reply::Limits(_)
+        | Reply::ChainEnds(_)
+        | Reply::Loans(_)
+        | Reply::Done => {}
     }
     packed.freeze()
 }

@@ -11,6 +11,7 @@
 use crate::accounts::Accounts;
 use crate::batch::{AccountBatch, OpeningBatch, ReceiptBatch, TransferBatch, run};
 use crate::command::{Command, Reply};
+use crate::loan::loans::Loans;
 use crate::pendings::Pendings;
 use crate::quantity::{Stamp, TransferId};
 use crate::recall::Recall;
@@ -23,6 +24,8 @@ pub struct Book {
     pub(crate) accounts: Accounts,
     pub(crate) pendings: Pendings,
     pub(crate) young: Young,
+    /// Products, loans, the business date.
+    pub(crate) loans: Loans,
     /// The stamp of the last event applied.
     pub(crate) clock: Stamp,
     /// Pending transfers that ended in the command that is being applied.
@@ -42,6 +45,7 @@ impl Book {
             accounts: Accounts::new(),
             pendings: Pendings::new(),
             young: Young::new(),
+            loans: Loans::default(),
             clock: Stamp::ZERO,
             ended_now: BTreeMap::new(),
         }
@@ -74,6 +78,7 @@ impl Book {
             }
             Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
             Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp, recall)),
+            Command::Loans(body) => Reply::Loans(self.apply_loans(body, stamp, recall)),
             Command::Pulse => Reply::Done,
         };
         self.clock = stamp;
@@ -100,6 +105,11 @@ impl Book {
     /// All accounts.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// Products, loans and the business date.
+    pub fn loans(&self) -> &Loans {
+        &self.loans
     }
 
     /// All open pending transfers.

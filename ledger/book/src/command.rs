@@ -1,6 +1,7 @@
 //! What the log carries to the book, and what the book answers.
 
 use crate::account::{Account, Balances};
+use crate::loan::command::{LoanCommand, LoanReply, ORDERS_MAX};
 use crate::opening::{AccountOpening, ChainEnd, LimitChange};
 use crate::quantity::{AccountId, Amount, Stamp, TransferId};
 use crate::status::{CreateAccountStatus, CreateTransferStatus, SetLimitStatus};
@@ -30,6 +31,9 @@ pub enum Command<'a> {
     SetLimits(&'a [LimitChange]),
     /// Posts or voids whole chains of pending transfers; answered by [`Reply::ChainEnds`].
     EndChains(&'a [ChainEnd]),
+    /// Products, loan events and day-end, as [`LoanCommand`](crate::loan::command::LoanCommand) encodes them: their
+    /// terms have no fixed size. Answered by [`Reply::Loans`].
+    Loans(&'a [u8]),
     /// Changes nothing but what the passing of time changes (expiries); answered by [`Reply::Done`].
     Pulse,
 }
@@ -42,6 +46,7 @@ const KIND_CREATE_TRANSFERS_WITH_BALANCES: u16 = 3;
 const KIND_OPEN_ACCOUNTS: u16 = 4;
 const KIND_SET_LIMITS: u16 = 5;
 const KIND_END_CHAINS: u16 = 6;
+const KIND_LOANS: u16 = 7;
 
 impl<'a> Command<'a> {
     /// The command as the log keeps it: its kind, and its events' bytes as they came.
@@ -56,6 +61,7 @@ impl<'a> Command<'a> {
             Command::OpenAccounts(events) => (KIND_OPEN_ACCOUNTS, events.as_bytes()),
             Command::SetLimits(events) => (KIND_SET_LIMITS, events.as_bytes()),
             Command::EndChains(events) => (KIND_END_CHAINS, events.as_bytes()),
+            Command::Loans(body) => (KIND_LOANS, body),
         }
     }
 
@@ -72,6 +78,10 @@ impl<'a> Command<'a> {
             KIND_OPEN_ACCOUNTS => Command::OpenAccounts(events_in(body)?),
             KIND_SET_LIMITS => Command::SetLimits(events_in(body)?),
             KIND_END_CHAINS => Command::EndChains(events_in(body)?),
+            KIND_LOANS => {
+                LoanCommand::decode(body)?;
+                Command::Loans(body)
+            }
             _ => return Err(format!("kind {kind} with {} bytes is no command of this release", body.len())),
         };
         let (count, max) = (command.event_count(), command.event_count_max());
@@ -89,6 +99,7 @@ impl<'a> Command<'a> {
             Command::OpenAccounts(events) => events.len(),
             Command::SetLimits(events) => events.len(),
             Command::EndChains(events) => events.len(),
+            Command::Loans(body) => LoanCommand::counts(body).0,
             Command::Pulse => 0,
         }
     }
@@ -98,6 +109,7 @@ impl<'a> Command<'a> {
         match self {
             Command::OpenAccounts(_) => EVENTS_MAX / 2,
             Command::EndChains(_) => CHAIN_ENDS_MAX,
+            Command::Loans(_) => ORDERS_MAX,
             Command::CreateAccounts(_)
             | Command::CreateTransfers(_)
             | Command::CreateTransfersWithBalances(_)
@@ -111,6 +123,7 @@ impl<'a> Command<'a> {
         match self {
             Command::OpenAccounts(events) => events.len().saturating_mul(2),
             Command::EndChains(events) => events.len().saturating_mul(EVENTS_MAX),
+            Command::Loans(body) => LoanCommand::counts(body).1,
             Command::CreateAccounts(_)
             | Command::CreateTransfers(_)
             | Command::CreateTransfersWithBalances(_)
@@ -179,6 +192,8 @@ pub enum Reply {
     Limits(Vec<Outcome<SetLimitStatus>>),
     /// To [`Command::EndChains`].
     ChainEnds(Vec<ChainOutcome>),
+    /// To [`Command::Loans`].
+    Loans(LoanReply),
     /// To a command that asks for no answer.
     Done,
 }

@@ -242,6 +242,7 @@ impl Restore {
             pendings: Pendings::restore(self.pendings),
             young: Young::restore(chunk, header.last_transfer_stamp),
             accounts,
+            loans: crate::loan::loans::Loans::default(),
             clock: header.clock,
             ended_now: BTreeMap::new(),
         })

@@ -6,6 +6,7 @@
 
 use crate::account::{Account, AccountFlags};
 use crate::command::{Command, EVENTS_MAX};
+use crate::loan::command::LoanCommand;
 use crate::quantity::{Stamp, TransferId};
 use crate::transfer::{Transfer, TransferFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,7 @@ impl Named {
                     .ids
                     .extend(events.iter().filter(|event| event.has_balance()).map(|event| event.transfer_id));
             }
+            Command::Loans(body) => named.ids.extend(LoanCommand::transfer_ids(body)),
             Command::SetLimits(_) | Command::Pulse => {}
         }
         named

@@ -3,6 +3,8 @@
 //!
 //! A table's row: n, due day, principal, interest, fees, penalties | due, paid, paid early, paid late, outstanding.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
+
 use fen_book::loan::allocation::{Allocation, Direction, InAdvance, Target};
 use fen_book::loan::contract::{Contract, InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::event::{ChargeKind, Event, EventKind};

@@ -5,7 +5,7 @@ use super::money::Money;
 use fen_terms::{Accruing, Day, DayCount, Rate, RateBasis, Span};
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::Zero;
+use num_traits::{ToPrimitive, Zero};
 
 /// What a unit of principal bears over days within a period.
 pub(crate) fn factor(contract: &Contract, rate: Rate, span: &Span, from: Day, to: Day) -> BigRational {
@@ -38,6 +38,11 @@ pub(crate) fn round(contract: &Contract, exact: &BigRational) -> Money {
     let rounding = &contract.terms.rounding;
     let money = rounding.mode.round(exact, rounding.to).expect("interest on bounded principal is bounded");
     Money::new(i128::try_from(money.get()).expect("interest on bounded principal is bounded"))
+}
+
+/// An exact, non-negative figure as money, rounded up: provisions err on the safe side.
+pub(crate) fn round_up(exact: &BigRational) -> Money {
+    Money::new(exact.ceil().to_integer().to_i128().expect("a share of money is no more than the money"))
 }
 
 /// Money as an exact figure.

@@ -76,6 +76,11 @@ pub enum SettlementDay {
     BearsInterest,
 }
 
+impl SettlementDay {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Free, Self::BearsInterest];
+}
+
 /// Everything the life of a loan follows from, besides its events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contract {

@@ -16,6 +16,11 @@ pub enum ChargeKind {
     Penalty,
 }
 
+impl ChargeKind {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Fee, Self::Penalty];
+}
+
 /// One event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {

@@ -51,6 +51,19 @@ pub struct Charged {
     pub row_key: u32,
 }
 
+/// How a loan stood when it was charged off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChargedOff {
+    /// The day.
+    pub on: Day,
+    /// What was owed.
+    pub outstanding: Parts,
+    /// What had been paid.
+    pub paid: Parts,
+    /// What had been credited back.
+    pub credited: Money,
+}
+
 /// A loan as of a day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Life<'a> {
@@ -73,8 +86,8 @@ pub struct Life<'a> {
     overpaid_from: Vec<(usize, Day, Money)>,
     /// What each event did, in the order of effect.
     pub effects: Vec<Effect>,
-    /// The day it was charged off.
-    pub charged_off_on: Option<Day>,
+    /// How it stood when it was charged off, if it was.
+    pub charged_off: Option<ChargedOff>,
     /// The day it was written off.
     pub written_off_on: Option<Day>,
     /// What came back after the write-off.
@@ -117,7 +130,7 @@ impl<'a> Life<'a> {
             overpaid: Money::ZERO,
             overpaid_from: Vec::new(),
             effects: Vec::new(),
-            charged_off_on: None,
+            charged_off: None,
             written_off_on: None,
             recovered: Money::ZERO,
             sold: None,
@@ -161,8 +174,13 @@ impl<'a> Life<'a> {
             EventKind::ChangeRate { rate } => self.change_rate(rate, on)?,
             EventKind::ChangePeriods { periods } => self.change_periods(periods, on)?,
             EventKind::ChargeOff => {
-                self.charged_off_on = Some(on);
                 effect.parts = self.outstanding();
+                self.charged_off = Some(ChargedOff {
+                    on,
+                    outstanding: effect.parts,
+                    paid: self.rows.iter().map(|row| row.paid).sum(),
+                    credited: self.rows.iter().map(|row| row.credited).sum(),
+                });
             }
             EventKind::WriteOff => {
                 effect.parts = self.write_off(on);
@@ -184,6 +202,12 @@ impl<'a> Life<'a> {
     /// All money paid out.
     pub fn drawn(&self) -> Money {
         self.draws.iter().map(|draw| from_terms(draw.amount)).sum()
+    }
+
+    /// Whether overdue principal bears interest for lateness.
+    pub fn bears_lateness(&self) -> bool {
+        self.contract.penalty_multiple.is_some_and(|multiple| !multiple.is_zero())
+            && !self.terms.rate.percent.is_zero()
     }
 
     /// Whether nothing is owed and nothing is owed back.

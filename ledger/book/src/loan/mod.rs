@@ -6,11 +6,25 @@
 
 mod accrual;
 pub mod allocation;
+pub mod apply;
+mod audit;
+pub mod classes;
+mod codec;
+pub mod command;
 pub mod contract;
+pub mod control;
+pub mod day_end;
 pub mod event;
 pub mod life;
+pub mod loans;
 pub mod money;
+pub mod order;
 mod pay;
+mod plan;
+pub mod position;
+pub mod product;
 mod reprice;
 pub mod row;
+pub mod share;
 pub mod status;
+pub mod view;

@@ -197,6 +197,11 @@ impl Life<'_> {
         sum - self.overpaid
     }
 
+    /// Interest of the period under way up to a day, less what of it was paid.
+    pub fn accrued(&self, on: Day) -> Money {
+        self.interest_of_the_day(on).1
+    }
+
     /// The instalment whose period a day lies in, and the interest it bears up to that day that is not paid yet.
     fn interest_of_the_day(&self, on: Day) -> (Option<usize>, Money) {
         let current = self.rows.iter().position(|row| row.kind == RowKind::Instalment && row.due_on > on);

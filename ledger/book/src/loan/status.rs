@@ -46,6 +46,8 @@ loan_statuses! {
     ExistsWithDifferentFields = 40, "exists_with_different_fields";
     /// The very same event was taken before.
     Exists = 50, "exists";
+    /// The id was refused for good: what the refusal depended on may change, the answer does not.
+    IdAlreadyFailed = 55, "id_already_failed";
     /// Nothing to move.
     AmountMustNotBeZero = 60, "amount_must_not_be_zero";
     /// More than a loan may be.
@@ -60,6 +62,8 @@ loan_statuses! {
     ProductStopped = 110, "product_stopped";
     /// No such loan.
     LoanNotFound = 120, "loan_not_found";
+    /// A line is opened once.
+    LoanExists = 125, "loan_exists";
     /// A further draw must be of the loan's own product.
     LoanHasDifferentProduct = 130, "loan_has_different_product";
     /// A further draw must go to the loan's own account.

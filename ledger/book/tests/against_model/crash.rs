@@ -14,6 +14,7 @@ pub(crate) enum Logged {
     OpenAccounts(Vec<AccountOpening>),
     SetLimits(Vec<LimitChange>),
     EndChains(Vec<ChainEnd>),
+    Loans(Vec<u8>),
     Pulse,
 }
 
@@ -28,6 +29,7 @@ impl Logged {
             Command::OpenAccounts(events) => Self::OpenAccounts(events.to_vec()),
             Command::SetLimits(events) => Self::SetLimits(events.to_vec()),
             Command::EndChains(events) => Self::EndChains(events.to_vec()),
+            Command::Loans(body) => Self::Loans(body.to_vec()),
             Command::Pulse => Self::Pulse,
         }
     }
@@ -40,6 +42,7 @@ impl Logged {
             Self::OpenAccounts(events) => Command::OpenAccounts(events),
             Self::SetLimits(events) => Command::SetLimits(events),
             Self::EndChains(events) => Command::EndChains(events),
+            Self::Loans(body) => Command::Loans(body),
             Self::Pulse => Command::Pulse,
         }
     }

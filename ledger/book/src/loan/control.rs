@@ -1,0 +1,231 @@
+//! A product's control accounts: what its loans come to in the general ledger.
+//!
+//! Their ids have the upper half all ones, so every shard keeps its own part under the same id. The lower half is the
+//! product (56 bits) and the role (8 bits); a product id that needs more than 55 bits is hashed into the rest.
+
+use super::money::Money;
+use super::product::{FUNDERS_MAX, ProductId};
+use crate::quantity::AccountId;
+use core::ops::{Index, IndexMut};
+use sha2::{Digest, Sha256};
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal;)*) => {
+        /// What a control account is for.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        #[repr(u8)]
+        pub enum Role {
+            $($(#[$doc])* $variant = $number,)*
+        }
+
+        impl Role {
+            /// Every role, in the order in which postings are paired.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The number within the account's id, and its index in a [`Position`].
+            pub const fn number(self) -> u8 {
+                match self { $(Self::$variant => $number,)* }
+            }
+
+            /// The name that people read.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+roles! {
+    /// Asset: principal lent and not given up, the bank's own share.
+    Principal = 0, "principal";
+    /// Asset: interest billed and unpaid.
+    InterestReceivable = 1, "interest_receivable";
+    /// Asset: fees charged and unpaid.
+    FeeReceivable = 2, "fee_receivable";
+    /// Asset: penalties charged and unpaid.
+    PenaltyReceivable = 3, "penalty_receivable";
+    /// Income from interest.
+    InterestIncome = 4, "interest_income";
+    /// Income from fees.
+    FeeIncome = 5, "fee_income";
+    /// Income from penalties.
+    PenaltyIncome = 6, "penalty_income";
+    /// What would be income if the loan were not in non-accrual.
+    Suspense = 7, "suspense";
+    /// Expense: what was forgiven.
+    Waived = 8, "waived";
+    /// Expense: what was written off, and what was charged off.
+    WrittenOff = 9, "written_off";
+    /// Income: what came back after that.
+    Recovery = 10, "recovery";
+    /// Liability: what borrowers paid too much.
+    Overpaid = 11, "overpaid";
+    /// Expense: provisions made.
+    ProvisionExpense = 12, "provision_expense";
+    /// Allowance: provisions made.
+    Provision = 13, "provision";
+    /// What buyers of loans owe, and are owed.
+    Sold = 14, "sold";
+    /// Money on its way.
+    Clearing = 15, "clearing";
+    /// What funders are owed (credit) or have at stake (debit), one account each.
+    Funder0 = 16, "funder_payable_0";
+    /// The second funder.
+    Funder1 = 17, "funder_payable_1";
+    /// The third funder.
+    Funder2 = 18, "funder_payable_2";
+    /// The fourth funder.
+    Funder3 = 19, "funder_payable_3";
+    /// The fifth funder.
+    Funder4 = 20, "funder_payable_4";
+    /// The sixth funder.
+    Funder5 = 21, "funder_payable_5";
+    /// The seventh funder.
+    Funder6 = 22, "funder_payable_6";
+    /// The eighth funder.
+    Funder7 = 23, "funder_payable_7";
+}
+
+/// How many roles there are.
+pub const ROLES: usize = 24;
+
+const _: () = assert!(Role::ALL.len() == ROLES && ROLES == 16 + FUNDERS_MAX, "each funder has an account");
+
+impl Role {
+    /// The account of the funder at a place of the product's list.
+    pub fn funder(place: usize) -> Option<Self> {
+        Self::ALL.get(place.checked_add(16)?).copied()
+    }
+}
+
+/// The part of a control account's id that names its product.
+pub fn product_bits(product: ProductId) -> u64 {
+    const HASHED: u64 = 1 << 55;
+    match u64::try_from(product) {
+        Ok(small) if small < HASHED => small,
+        Ok(_) | Err(_) => {
+            let digest = Sha256::digest(product.to_le_bytes());
+            let mut first = [0; 8];
+            first.copy_from_slice(&digest[..8]);
+            HASHED | (u64::from_le_bytes(first) & (HASHED - 1))
+        }
+    }
+}
+
+/// The control account of a product for a role.
+pub fn control_account(product: ProductId, role: Role) -> AccountId {
+    let lower = (product_bits(product) << 8) | u64::from(role.number());
+    AccountId::new((u128::from(u64::MAX) << 64) | u128::from(lower))
+}
+
+/// What a loan, or all loans of a product, come to in each control account: debits positive, credits negative.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position([Money; ROLES]);
+
+impl Default for Position {
+    fn default() -> Self {
+        Self([Money::ZERO; ROLES])
+    }
+}
+
+impl Index<Role> for Position {
+    type Output = Money;
+    fn index(&self, role: Role) -> &Money {
+        &self.0[usize::from(role.number())]
+    }
+}
+
+impl IndexMut<Role> for Position {
+    fn index_mut(&mut self, role: Role) -> &mut Money {
+        &mut self.0[usize::from(role.number())]
+    }
+}
+
+impl Position {
+    /// What has to be posted to get from an earlier position to this one.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut change = Self::default();
+        for role in Role::ALL {
+            change[*role] = self[*role] - earlier[*role];
+        }
+        change
+    }
+
+    /// Adds another position, role by role.
+    pub fn add(&mut self, other: &Self) {
+        for role in Role::ALL {
+            self[*role] += other[*role];
+        }
+    }
+
+    /// All roles together: minus the money that went out to accounts outside.
+    pub fn sum(&self) -> Money {
+        self.0.iter().copied().sum()
+    }
+}
+
+/// One transfer to be posted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leg {
+    /// Debited.
+    pub debit: AccountId,
+    /// Credited.
+    pub credit: AccountId,
+    /// How much, above nothing.
+    pub amount: Money,
+}
+
+/// The transfers that bring a change about: debits are paired with credits in the order of the roles, an outside
+/// account first, so equal changes are posted alike everywhere.
+///
+/// # Panics
+/// Where debits and credits differ: the change was reckoned wrongly.
+pub fn legs(product: ProductId, change: &Position, outside: Option<(AccountId, Money)>) -> Vec<Leg> {
+    let outside_money = outside.map_or(Money::ZERO, |(_, money)| money);
+    assert!((change.sum() + outside_money).is_zero(), "a loan's postings balance");
+    let roles = Role::ALL.iter().map(|role| (control_account(product, *role), change[*role]));
+    let sides: Vec<(AccountId, Money)> =
+        outside.into_iter().chain(roles).filter(|(_, money)| !money.is_zero()).collect();
+    let mut debits = sides.iter().copied().filter(|(_, money)| money.is_positive());
+    let mut credits = sides.iter().copied().filter(|(_, money)| !money.is_positive());
+    let mut legs = Vec::new();
+    let (mut debit, mut credit) = (debits.next(), credits.next());
+    while let (Some((debited, owed)), Some((credited, given))) = (debit, credit) {
+        let amount = owed.min(-given);
+        legs.push(Leg { debit: debited, credit: credited, amount });
+        let (owed, given) = (owed - amount, given + amount);
+        debit = if owed.is_zero() { debits.next() } else { Some((debited, owed)) };
+        credit = if given.is_zero() { credits.next() } else { Some((credited, given)) };
+    }
+    legs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_tell_products_and_roles_apart() {
+        let principal = control_account(7, Role::Principal).get();
+        assert_eq!(principal >> 64, u128::from(u64::MAX));
+        assert_eq!(control_account(7, Role::InterestReceivable).get(), principal + 1);
+        assert_ne!(product_bits(u128::MAX - 1), product_bits(u128::MAX - 2));
+        assert_eq!(product_bits(u128::MAX - 1) >> 55, 1, "hashed ids keep apart from plain ones");
+        for (place, role) in Role::ALL.iter().enumerate() {
+            assert_eq!(usize::from(role.number()), place);
+        }
+    }
+
+    #[test]
+    fn a_change_is_posted_in_as_few_transfers_as_pairs_allow() {
+        let mut change = Position::default();
+        change[Role::Principal] = Money::new(-90);
+        change[Role::InterestReceivable] = Money::new(-10);
+        let borrower = AccountId::new(1);
+        let legs = legs(7, &change, Some((borrower, Money::new(100))));
+        let amounts: Vec<i128> = legs.iter().map(|leg| leg.amount.get()).collect();
+        assert_eq!(amounts, [90, 10]);
+        assert!(legs.iter().all(|leg| leg.debit == borrower));
+    }
+}

@@ -1,0 +1,198 @@
+//! What a client asks of the loan side, one event at a time.
+
+use super::allocation::InAdvance;
+use super::event::{ChargeKind, EventId};
+use super::product::{ProductId, StatedTerms};
+use crate::quantity::{AccountId, Amount, BusinessDate};
+use fen_terms::Percent;
+
+/// Names a loan.
+pub type LoanId = u128;
+
+/// What the bank knew when it said yes; kept with the loan, not read by the book but for the region.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// The credit decision.
+    pub decision: u128,
+    /// The version of the model that made it.
+    pub model_version: u32,
+    /// The score it gave.
+    pub score: u32,
+    /// Where the borrower lives, in the bank's own numbering.
+    pub region: u32,
+    /// Whether this is the borrower's first loan with any bank.
+    pub is_first_time_borrower: bool,
+    /// The collateral, in the bank's own register.
+    pub collateral: u128,
+}
+
+/// The terms of a new loan or line.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Opening {
+    /// The product.
+    pub product_id: ProductId,
+    /// The borrower's account: what is lent goes there.
+    pub account_id: AccountId,
+    /// The whole loan, a draw of it, or the line.
+    pub amount: Amount,
+    /// What the product leaves open.
+    pub terms: StatedTerms,
+    /// What is kept with the loan.
+    pub facts: Facts,
+}
+
+/// One order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoanOrder {
+    /// Names the event; in one space with transfer ids, as its first transfer bears it.
+    pub id: EventId,
+    /// Which loan.
+    pub loan_id: LoanId,
+    /// The day it counts from.
+    pub effective_on: BusinessDate,
+    /// What is asked.
+    pub act: LoanAct,
+}
+
+/// What is asked. Zero in an account means the loan's own account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoanAct {
+    /// Opens a line that is drawn upon later.
+    OpenLine(Box<Opening>),
+    /// Pays out the loan, or a draw.
+    Disburse(Box<Opening>),
+    /// Takes a repayment from an account.
+    Repay {
+        /// From where.
+        account_id: AccountId,
+        /// How much.
+        amount: Amount,
+        /// Where what is in advance goes, if not where the product says.
+        in_advance: Option<InAdvance>,
+    },
+    /// Takes an early repayment from an account.
+    Prepay {
+        /// From where.
+        account_id: AccountId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Charges a fee or a penalty.
+    Charge {
+        /// Which.
+        kind: ChargeKind,
+        /// How much.
+        amount: Amount,
+        /// From when it is owed.
+        due_on: BusinessDate,
+    },
+    /// Forgives what is unpaid of a charge.
+    Waive {
+        /// The charge.
+        event_id: EventId,
+    },
+    /// Takes an event back, as if it had never been.
+    Reverse {
+        /// The event.
+        event_id: EventId,
+    },
+    /// Gives a repayment back that its payer's bank has called back.
+    Chargeback {
+        /// To where.
+        account_id: AccountId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Pays out an overpaid balance.
+    Refund {
+        /// To where.
+        account_id: AccountId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Moves due days, changes the rate, or the number of instalments: exactly one of them.
+    Reschedule {
+        /// A due day, and where it moves.
+        shift: Option<(BusinessDate, BusinessDate)>,
+        /// A new rate.
+        rate: Option<Percent>,
+        /// A new number of instalments.
+        periods: Option<u16>,
+    },
+    /// Gives the loan up as an asset.
+    ChargeOff,
+    /// Gives up what is outstanding.
+    WriteOff,
+    /// Takes what comes back after the write-off.
+    Recover {
+        /// From where.
+        account_id: AccountId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Sells the loan.
+    Sell {
+        /// The buyer.
+        owner: u128,
+    },
+}
+
+impl LoanAct {
+    /// The number under which the event's transfers are coded in the journal.
+    pub const fn number(&self) -> u16 {
+        match self {
+            Self::OpenLine(_) => 1,
+            Self::Disburse(_) => 2,
+            Self::Repay { .. } => 3,
+            Self::Prepay { .. } => 4,
+            Self::Charge { .. } => 5,
+            Self::Waive { .. } => 6,
+            Self::Reverse { .. } => 7,
+            Self::Chargeback { .. } => 8,
+            Self::Refund { .. } => 9,
+            Self::Reschedule { .. } => 10,
+            Self::ChargeOff => 11,
+            Self::WriteOff => 12,
+            Self::Recover { .. } => 13,
+            Self::Sell { .. } => 14,
+        }
+    }
+
+    /// What it asks to move, if it moves money or sets an amount.
+    pub const fn amount(&self) -> Option<Amount> {
+        match self {
+            Self::OpenLine(opening) | Self::Disburse(opening) => Some(opening.amount),
+            Self::Repay { amount, .. }
+            | Self::Prepay { amount, .. }
+            | Self::Charge { amount, .. }
+            | Self::Chargeback { amount, .. }
+            | Self::Refund { amount, .. }
+            | Self::Recover { amount, .. } => Some(*amount),
+            Self::Waive { .. }
+            | Self::Reverse { .. }
+            | Self::Reschedule { .. }
+            | Self::ChargeOff
+            | Self::WriteOff
+            | Self::Sell { .. } => None,
+        }
+    }
+
+    /// The account it names, if any.
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::OpenLine(opening) | Self::Disburse(opening) => Some(opening.account_id),
+            Self::Repay { account_id, .. }
+            | Self::Prepay { account_id, .. }
+            | Self::Chargeback { account_id, .. }
+            | Self::Refund { account_id, .. }
+            | Self::Recover { account_id, .. } => Some(*account_id),
+            Self::Charge { .. }
+            | Self::Waive { .. }
+            | Self::Reverse { .. }
+            | Self::Reschedule { .. }
+            | Self::ChargeOff
+            | Self::WriteOff
+            | Self::Sell { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! A product: the terms and rules that its loans share, as data.
+//!
+//! A term that the product states holds for every loan; what it leaves open, each loan states for itself, within the
+//! product's bands. Changing a product gives it a new version; loans keep the contract they were made under.
+
+use super::allocation::{Allocation, InAdvance};
+use super::classes::Classes;
+use super::contract::{Contract, InterestOn, Prepayment, SettlementDay};
+use super::money::Money;
+use super::status::LoanStatus;
+use crate::quantity::LedgerCode;
+use fen_terms::{
+    Accrual, Amortisation, Day, DayCount, FlatBase, Grace, InterestMethod, LaterDraws, Percent, Period, Rate,
+    Rounding, Terms, Timing,
+};
+
+/// Names a product.
+pub type ProductId = u128;
+
+/// The most funders of a product, the bank not counted.
+pub const FUNDERS_MAX: usize = 8;
+
+/// The most regions of a product.
+pub const REGIONS_MAX: usize = 1_024;
+
+/// Terms as one side states them; `None` leaves a term open.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct StatedTerms {
+    /// The rate.
+    pub rate: Option<Rate>,
+    /// How many instalments.
+    pub periods: Option<u16>,
+    /// The distance between due days.
+    pub period: Option<Period>,
+    /// The first due day, and from then on the anchor.
+    pub first_due_on: Option<Day>,
+    /// The due days, one by one, instead of a count.
+    pub due_dates: Option<Vec<Day>>,
+    /// How principal comes back; equal instalments unless stated.
+    pub amortisation: Option<Amortisation>,
+    /// What interest is reckoned on; the declining balance unless stated.
+    pub interest: Option<InterestMethod>,
+    /// By the day, unless stated.
+    pub accrual: Option<Accrual>,
+    /// Actual days over 365, unless stated.
+    pub day_count: Option<DayCount>,
+    /// To the minor unit, half to even, unless stated.
+    pub rounding: Option<Rounding>,
+    /// None, unless stated.
+    pub down_payment: Option<Percent>,
+    /// What is financed, unless stated.
+    pub flat_base: Option<FlatBase>,
+    /// None, unless stated.
+    pub grace: Option<Grace>,
+    /// Over the remaining term, unless stated.
+    pub later_draws: Option<LaterDraws>,
+}
+
+/// From and to, both inclusive; `None` is no bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Band<T> {
+    /// At least.
+    pub min: Option<T>,
+    /// At most.
+    pub max: Option<T>,
+}
+
+impl<T> Default for Band<T> {
+    fn default() -> Self {
+        Self { min: None, max: None }
+    }
+}
+
+impl<T: PartialOrd + Copy> Band<T> {
+    /// Whether a value lies below the band.
+    pub fn is_below(&self, value: T) -> bool {
+        self.min.is_some_and(|min| value < min)
+    }
+
+    /// Whether a value lies above the band.
+    pub fn is_above(&self, value: T) -> bool {
+        self.max.is_some_and(|max| value > max)
+    }
+
+    /// Whether nothing can lie in the band.
+    pub fn is_empty(&self) -> bool {
+        matches!((self.min, self.max), (Some(min), Some(max)) if min > max)
+    }
+}
+
+/// What a regulator or the bank's risk department allows, enforced at the moment of disbursement.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Borrowers with an open loan of the product, at most.
+    pub borrowers: Option<u32>,
+    /// Outstanding principal of the product, at most.
+    pub exposure: Option<Money>,
+    /// Outstanding principal of the product per borrower, at most.
+    pub exposure_per_borrower: Option<Money>,
+    /// The regions served; empty is everywhere.
+    pub regions: Vec<u32>,
+    /// The last day on which it is lent.
+    pub ends_on: Option<Day>,
+}
+
+/// Who lends beside the bank, and how much of every loan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Funder {
+    /// The client's own name of the funder.
+    pub id: u128,
+    /// The share of principal and interest, in per cent.
+    pub share: Percent,
+}
+
+/// A product.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Product {
+    /// Who it is.
+    pub id: ProductId,
+    /// The currency: the ISO 4217 number.
+    pub ledger: LedgerCode,
+    /// The terms that it states.
+    pub terms: StatedTerms,
+    /// How large a loan may be, all draws together.
+    pub amount: Band<Money>,
+    /// How many instalments a loan may have.
+    pub periods: Band<u16>,
+    /// Which rates a loan may bear, by the year or the day as the loan states it.
+    pub rate: Band<Percent>,
+    /// Where repayments go.
+    pub allocation: Allocation,
+    /// Where repayments in advance go.
+    pub in_advance: InAdvance,
+    /// What an early repayment does.
+    pub prepayment: Prepayment,
+    /// What interest is reckoned on.
+    pub interest_on: InterestOn,
+    /// Whether the settlement day bears interest.
+    pub settlement_day: SettlementDay,
+    /// Interest on overdue principal, as a multiple of the rate; `None` charges none.
+    pub penalty_multiple: Option<Percent>,
+    /// Whether day-end collects from the borrower's account what is due.
+    pub collects: bool,
+    /// How overdue loans are classed and provided for.
+    pub classes: Classes,
+    /// Limits.
+    pub limits: Limits,
+    /// Who lends beside the bank.
+    pub funders: Vec<Funder>,
+    /// The stop switch: no new money while it is on.
+    pub is_stopped: bool,
+}
+
+/// Why a product was refused, in checking order: the field at fault.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u16)]
+pub enum ProductStatus {
+    /// Zero names nothing.
+    IdMustNotBeZero = 10,
+    /// The largest id is reserved.
+    IdMustNotBeIntMax = 20,
+    /// Zero is no currency.
+    LedgerMustNotBeZero = 30,
+    /// A product keeps its currency.
+    LedgerMustNotChange = 40,
+    /// `periods` and `due_dates` say the same thing twice.
+    PeriodsAndDueDatesAreExclusive = 50,
+    /// `amount.min` is above `amount.max`.
+    AmountBandIsEmpty = 60,
+    /// `periods.min` is above `periods.max`.
+    PeriodsBandIsEmpty = 70,
+    /// `rate.min` is above `rate.max`.
+    RateBandIsEmpty = 80,
+    /// The stated rate lies outside the product's own band.
+    RateOutsideBand = 90,
+    /// The stated periods lie outside the product's own band.
+    PeriodsOutsideBand = 100,
+    /// A bullet loan and a flat or level instalment exclude each other: a down payment cannot be all of a loan.
+    DownPaymentMustBeBelowHundred = 110,
+    /// Class thresholds must rise.
+    ClassThresholdsMustRise = 120,
+    /// Stage thresholds must rise.
+    StageThresholdsMustRise = 130,
+    /// Provision rates are shares of a loan.
+    ProvisionRateAboveHundred = 140,
+    /// Funders' shares leave the bank nothing, or less.
+    FunderSharesMustStayBelowHundred = 150,
+    /// More funders than there may be.
+    TooManyFunders = 160,
+    /// A funder is listed twice.
+    FundersMustDiffer = 170,
+    /// More regions than there may be.
+    TooManyRegions = 180,
+    /// Another product's control accounts have the same numbers.
+    IdCollides = 190,
+    /// The very same product is in force.
+    Exists = 200,
+    /// In force from now on, as a new version where there was one.
+    Created = 0,
+}
+
+impl ProductStatus {
+    /// The name that people and programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IdMustNotBeZero => "id_must_not_be_zero",
+            Self::IdMustNotBeIntMax => "id_must_not_be_int_max",
+            Self::LedgerMustNotBeZero => "ledger_must_not_be_zero",
+            Self::LedgerMustNotChange => "ledger_must_not_change",
+            Self::PeriodsAndDueDatesAreExclusive => "periods_and_due_dates_are_exclusive",
+            Self::AmountBandIsEmpty => "amount_band_is_empty",
+            Self::PeriodsBandIsEmpty => "periods_band_is_empty",
+            Self::RateBandIsEmpty => "rate_band_is_empty",
+            Self::RateOutsideBand => "rate_outside_band",
+            Self::PeriodsOutsideBand => "periods_outside_band",
+            Self::DownPaymentMustBeBelowHundred => "down_payment_must_be_below_hundred",
+            Self::ClassThresholdsMustRise => "class_thresholds_must_rise",
+            Self::StageThresholdsMustRise => "stage_thresholds_must_rise",
+            Self::ProvisionRateAboveHundred => "provision_rate_above_hundred",
+            Self::FunderSharesMustStayBelowHundred => "funder_shares_must_stay_below_hundred",
+            Self::TooManyFunders => "too_many_funders",
+            Self::FundersMustDiffer => "funders_must_differ",
+            Self::TooManyRegions => "too_many_regions",
+            Self::IdCollides => "id_collides",
+            Self::Exists => "exists",
+            Self::Created => "created",
+        }
+    }
+}
+
+/// Compares two percentages exactly.
+fn exceeds(a: Percent, b: Percent) -> bool {
+    let left = u128::from(a.numerator()).saturating_mul(u128::from(b.denominator()));
+    let right = u128::from(b.numerator()).saturating_mul(u128::from(a.denominator()));
+    left > right
+}
+
+impl Product {
+    /// What is wrong with the product by itself, if anything.
+    pub fn first_contradiction(&self) -> Option<ProductStatus> {
+        use ProductStatus as Status;
+        let rules = [
+            (self.id == 0, Status::IdMustNotBeZero),
+            (self.id == u128::MAX, Status::IdMustNotBeIntMax),
+            (self.ledger.is_zero(), Status::LedgerMustNotBeZero),
+            (
+                self.terms.periods.is_some() && self.terms.due_dates.is_some(),
+                Status::PeriodsAndDueDatesAreExclusive,
+            ),
+            (self.amount.is_empty(), Status::AmountBandIsEmpty),
+            (self.periods.is_empty(), Status::PeriodsBandIsEmpty),
+            (
+                matches!((self.rate.min, self.rate.max), (Some(min), Some(max)) if exceeds(min, max)),
+                Status::RateBandIsEmpty,
+            ),
+            (self.terms.rate.is_some_and(|rate| self.is_rate_outside(rate.percent)), Status::RateOutsideBand),
+            (
+                self.terms.periods.is_some_and(|count| self.is_periods_outside(count)),
+                Status::PeriodsOutsideBand,
+            ),
+            (
+                self.terms
+                    .down_payment
+                    .is_some_and(|share| share.numerator() >= share.denominator().saturating_mul(100)),
+                Status::DownPaymentMustBeBelowHundred,
+            ),
+            (!self.classes.thresholds_rise(), Status::ClassThresholdsMustRise),
+            (!self.classes.stages_rise(), Status::StageThresholdsMustRise),
+            (
+                self.classes.provision.iter().any(|rate| rate.exceeds_hundred()),
+                Status::ProvisionRateAboveHundred,
+            ),
+            (!self.leaves_the_bank_a_share(), Status::FunderSharesMustStayBelowHundred),
+            (self.funders.len() > FUNDERS_MAX, Status::TooManyFunders),
+            (self.has_funder_twice(), Status::FundersMustDiffer),
+            (self.limits.regions.len() > REGIONS_MAX, Status::TooManyRegions),
+        ];
+        rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, status)| status)
+    }
+
+    fn leaves_the_bank_a_share(&self) -> bool {
+        let shares = self
+            .funders
+            .iter()
+            .map(|funder| super::accrual::ratio(funder.share.numerator(), funder.share.denominator()));
+        shares.sum::<num_rational::BigRational>() < super::accrual::ratio(100, 1)
+    }
+
+    fn has_funder_twice(&self) -> bool {
+        let mut ids: Vec<u128> = self.funders.iter().map(|funder| funder.id).collect();
+        ids.sort_unstable();
+        ids.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Whether a rate lies outside the product's band.
+    pub fn is_rate_outside(&self, rate: Percent) -> bool {
+        self.rate.min.is_some_and(|min| exceeds(min, rate))
+            || self.rate.max.is_some_and(|max| exceeds(rate, max))
+    }
+
+    fn is_periods_outside(&self, periods: u16) -> bool {
+        self.periods.is_below(periods) || self.periods.is_above(periods)
+    }
+
+    /// The contract of a loan that states `own` where the product leaves terms open.
+    ///
+    /// # Errors
+    /// Where the loan states otherwise what the product states, or a term is missing, or outside its band.
+    pub fn contract(&self, own: &StatedTerms) -> Result<Contract, LoanStatus> {
+        let product = &self.terms;
+        let has_product_count = product.periods.is_some() || product.due_dates.is_some();
+        let has_own_count = own.periods.is_some() || own.due_dates.is_some();
+        if has_product_count
+            && has_own_count
+            && (product.periods, &product.due_dates) != (own.periods, &own.due_dates)
+        {
+            return Err(LoanStatus::TermFixedByProduct);
+        }
+        let terms = Terms {
+            principal: fen_terms::Money::ZERO,
+            rate: stated(product.rate, own.rate)?.unwrap_or(Rate::annual(Percent::ZERO)),
+            timing: self.timing(own)?,
+            amortisation: stated(product.amortisation, own.amortisation)?
+                .unwrap_or(Amortisation::EqualInstalment),
+            interest: stated(product.interest, own.interest)?.unwrap_or(InterestMethod::Declining),
+            accrual: stated(product.accrual, own.accrual)?.unwrap_or(Accrual::Daily),
+            day_count: stated(product.day_count, own.day_count)?.unwrap_or(DayCount::Actual365),
+            disbursed_on: Day::MIN,
+            rounding: stated(product.rounding, own.rounding)?.unwrap_or(Rounding::BANKERS),
+            down_payment: stated(product.down_payment, own.down_payment)?,
+            flat_base: stated(product.flat_base, own.flat_base)?.unwrap_or(FlatBase::Financed),
+            grace: stated(product.grace, own.grace)?.unwrap_or_default(),
+            disbursements: Vec::new(),
+            later_draws: stated(product.later_draws, own.later_draws)?.unwrap_or(LaterDraws::RemainingTerm),
+            fees: Vec::new(),
+        };
+        if self.is_rate_outside(terms.rate.percent) {
+            return Err(LoanStatus::RateOutsideProduct);
+        }
+        Ok(Contract {
+            terms,
+            allocation: self.allocation,
+            in_advance: self.in_advance,
+            prepayment: self.prepayment,
+            interest_on: self.interest_on,
+            settlement_day: self.settlement_day,
+            penalty_multiple: self.penalty_multiple,
+        })
+    }
+
+    fn timing(&self, own: &StatedTerms) -> Result<Timing, LoanStatus> {
+        let product = &self.terms;
+        let period = stated(product.period, own.period)?;
+        if let Some(due_dates) = product.due_dates.as_ref().or(own.due_dates.as_ref()) {
+            return Ok(Timing::Dates { due_dates: due_dates.clone(), period });
+        }
+        let periods = product.periods.or(own.periods).ok_or(LoanStatus::TermMissing)?;
+        if self.is_periods_outside(periods) {
+            return Err(LoanStatus::PeriodsOutsideProduct);
+        }
+        let first_due_on = stated(product.first_due_on, own.first_due_on)?;
+        Ok(Timing::Regular { periods, period: period.ok_or(LoanStatus::TermMissing)?, first_due_on })
+    }
+}
+
+/// What both sides together state of one term.
+fn stated<T: PartialEq>(product: Option<T>, own: Option<T>) -> Result<Option<T>, LoanStatus> {
+    match (product, own) {
+        (Some(product), Some(own)) if product != own => Err(LoanStatus::TermFixedByProduct),
+        (Some(product), _) => Ok(Some(product)),
+        (None, own) => Ok(own),
+    }
+}

@@ -1,0 +1,135 @@
+//! What a look-up shows of a loan, as of the business date.
+
+use super::event::EventId;
+use super::life::Effect;
+use super::loans::Loans;
+use super::money::{Money, Parts};
+use super::order::{Facts, LoanId};
+use super::position::{Standing, standing};
+use super::product::ProductId;
+use super::row::Row;
+use crate::quantity::AccountId;
+use fen_terms::Day;
+
+/// What state a loan is in; the first that applies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LoanState {
+    /// A line that nothing was drawn of yet.
+    Approved,
+    /// It belongs to someone else.
+    Sold,
+    /// What was outstanding is given up.
+    WrittenOff,
+    /// It is no asset any more, but is still owed.
+    ChargedOff,
+    /// The borrower paid more than was owed.
+    Overpaid,
+    /// Everything is paid.
+    Closed,
+    /// Something is owed.
+    Active,
+}
+
+impl LoanState {
+    /// The name that people and programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Sold => "sold",
+            Self::WrittenOff => "written_off",
+            Self::ChargedOff => "charged_off",
+            Self::Overpaid => "overpaid",
+            Self::Closed => "closed",
+            Self::Active => "active",
+        }
+    }
+}
+
+/// A loan, as of the business date.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoanView {
+    /// Who it is.
+    pub id: LoanId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// The product's version that it was made under.
+    pub product_version: u32,
+    /// The borrower's account.
+    pub account_id: AccountId,
+    /// The day of asking.
+    pub as_of: Day,
+    /// Its state.
+    pub state: LoanState,
+    /// The line, where it is one.
+    pub line: Option<Money>,
+    /// What was paid out.
+    pub drawn: Money,
+    /// What is owed, by component.
+    pub outstanding: Parts,
+    /// What of that is past due.
+    pub overdue: Parts,
+    /// What was paid, by component.
+    pub paid: Parts,
+    /// What was paid too much.
+    pub overpaid: Money,
+    /// What settles it today.
+    pub payoff: Money,
+    /// Interest of the period under way up to today, not billed yet.
+    pub accrued: Money,
+    /// Days past due, class and stage.
+    pub standing: Standing,
+    /// The buyer, if it was sold.
+    pub owner: Option<u128>,
+    /// What is kept with it.
+    pub facts: Facts,
+    /// The schedule as it lives.
+    pub rows: Vec<Row>,
+    /// What each event did.
+    pub effects: Vec<(EventId, Effect)>,
+}
+
+impl Loans {
+    /// A loan as of the business date, if there is one of that id.
+    pub fn view(&self, id: LoanId) -> Option<LoanView> {
+        let loan = self.loan(id)?;
+        let life = self.life(loan);
+        let as_of = self.today();
+        let outstanding = life.outstanding();
+        let state = if loan.events.is_empty() {
+            LoanState::Approved
+        } else if life.sold.is_some() {
+            LoanState::Sold
+        } else if life.written_off_on.is_some() {
+            LoanState::WrittenOff
+        } else if life.overpaid.is_positive() {
+            LoanState::Overpaid
+        } else if life.is_closed() {
+            LoanState::Closed
+        } else if life.charged_off.is_some() {
+            LoanState::ChargedOff
+        } else {
+            LoanState::Active
+        };
+        Some(LoanView {
+            id,
+            product_id: loan.product_id,
+            product_version: loan.product_version,
+            account_id: loan.account_id,
+            as_of,
+            state,
+            line: loan.line,
+            drawn: life.drawn(),
+            outstanding,
+            overdue: life.rows.iter().filter(|row| row.due_on < as_of).map(Row::outstanding).sum(),
+            paid: life.rows.iter().map(|row| row.paid).sum(),
+            overpaid: life.overpaid,
+            payoff: life.payoff(as_of).or_zero(),
+            accrued: life.accrued(as_of),
+            standing: standing(&life, self.product_of(loan), as_of),
+            owner: life.sold.map(|(owner, _)| owner),
+            facts: loan.facts,
+            effects: life.effects.iter().map(|effect| (effect.event, *effect)).collect(),
+            rows: life.rows,
+        })
+    }
+}
