@@ -76,6 +76,33 @@ fn an_unsettled_last_batch_that_rots_is_cut_and_reported() {
     assert_eq!(opened.recovery.torn.unwrap().offset, position.offset);
 }
 
+/// Batches of one size, so that any of them would fit in the place of any other.
+#[test]
+fn a_batch_in_the_place_of_another_is_damage() {
+    let disk = MemoryDisk::new();
+    let mut opened = open(&disk).unwrap();
+    let body = [7; 100];
+    let mut offsets = Vec::new();
+    for index in 0..4 {
+        offsets.push(u64::from(opened.wal.append(&entry(index, &body)).unwrap().offset));
+        opened.wal.commit().unwrap();
+    }
+    opened.wal.settle().unwrap();
+    disk.crash(0);
+    let name = "00000000000000000001.wal";
+    let bytes = content(&disk, name);
+    for (lost, &to) in offsets.iter().enumerate() {
+        for &from in offsets.iter().filter(|from| **from != to) {
+            let from = usize::try_from(from).unwrap();
+            disk.open(&path(name)).unwrap().write_at(&bytes[from..from + 4096], to).unwrap();
+            let fault = open(&disk).err().unwrap();
+            assert!(matches!(fault, WalFault::Damaged { offset, .. } if offset == to), "{lost}: {fault}");
+            restore(&disk, name, &bytes);
+        }
+    }
+    assert_eq!(open(&disk).unwrap().indexes(), [0, 1, 2, 3]);
+}
+
 #[test]
 fn a_missing_segment_is_named() {
     let (disk, names) = written(true);
