@@ -1,4 +1,7 @@
 //! Writing a checkpoint: changed pages into free slots, then the manifest that names them.
+//!
+//! A full disk is no end: the call that met it may be made again when there is room, and the draft is still whole. That
+//! matters to whoever tracks which pages have changed: pages handed to a draft need not be asked for twice.
 
 use super::manifest::{Manifest, name_of, number_of};
 use super::{
@@ -13,7 +16,7 @@ const RUN_PAGES: usize = 16;
 /// By how many slots the file grows.
 const GROWTH_SLOTS: u64 = 64;
 
-/// A checkpoint being written, beside the one that stands. Dropped without [`Draft::finish`] it leaves nothing.
+/// A checkpoint being written, beside the one that stands. Dropped before [`Draft::finish`] succeeds it leaves nothing.
 pub struct Draft<'s> {
     store: &'s mut PageStore,
     manifest: Manifest,
@@ -24,6 +27,7 @@ pub struct Draft<'s> {
     slots: u64,
     run: Run,
     written: u64,
+    finished: bool,
 }
 
 /// Pages that lie side by side, to be written together.
@@ -38,24 +42,37 @@ impl<'s> Draft<'s> {
         let size = store.current.file().size().map_err(CheckpointFault::disk(PAGES_NAME, "reading"))?;
         let (used, manifest) = (store.slots_in_use(), store.current.manifest().clone());
         let run = Run { blocks: Blocks::zeroed(RUN_PAGES * PAGE_BYTES), first: 0, pages: 0 };
-        Ok(Self { store, manifest, used, lowest: 0, slots: size / PAGE_BYTES as u64, run, written: 0 })
+        Ok(Self {
+            store,
+            manifest,
+            used,
+            lowest: 0,
+            slots: size / PAGE_BYTES as u64,
+            run,
+            written: 0,
+            finished: false,
+        })
     }
 
     /// Puts a page, new or in the place of what the checkpoint before had. Pages of consecutive calls are written in
     /// pieces of up to 1 MiB, each durable at once, so that the disk is never asked to sync much at a time.
     ///
     /// # Errors
-    /// [`CheckpointFault::Full`] gives only this draft up; any other fault stops all checkpoints.
+    /// After [`CheckpointFault::Full`] the same page may be put again; any other fault stops all checkpoints.
     ///
     /// # Panics
-    /// If `page` has not [`PAGE_BYTES`] bytes.
+    /// If `page` has not [`PAGE_BYTES`] bytes, or the draft is finished.
     pub fn put(&mut self, id: PageId, page: &[u8]) -> Result<(), CheckpointFault> {
         assert!(page.len() == PAGE_BYTES, "a page has {PAGE_BYTES} bytes");
+        assert!(!self.finished, "a finished draft takes no more pages");
         let slot = self.take_slot()?;
         let follows =
             u32::try_from(self.run.pages).is_ok_and(|pages| self.run.first.checked_add(pages) == Some(slot));
         if self.run.pages == RUN_PAGES || !follows {
-            self.write_run()?;
+            if let Err(fault) = self.write_run() {
+                self.give_back(slot);
+                return Err(fault);
+            }
             self.run.first = slot;
         }
         let start = self.run.pages * PAGE_BYTES;
@@ -81,22 +98,27 @@ impl<'s> Draft<'s> {
     ///
     /// # Errors
     /// As [`Self::put`]; [`CheckpointFault::TooLarge`] for a header beyond the limit.
-    pub fn finish(mut self, header: &[u8]) -> Result<u64, CheckpointFault> {
+    ///
+    /// # Panics
+    /// If the draft is finished.
+    pub fn finish(&mut self, header: &[u8]) -> Result<u64, CheckpointFault> {
         if header.len() > HEADER_BYTES_MAX {
             return Err(CheckpointFault::TooLarge { bytes: header.len(), limit: HEADER_BYTES_MAX });
         }
+        assert!(!self.finished, "a draft is finished once");
         self.write_run()?;
         let pages = Arc::clone(self.store.current.file());
         let number = self.store.last_number + 1;
-        let mut manifest = self.manifest;
-        manifest.generation = number;
-        header.clone_into(&mut manifest.header);
+        self.manifest.generation = number;
+        header.clone_into(&mut self.manifest.header);
 
-        let store = self.store;
+        let store = &mut *self.store;
         let synced = pages.sync().map_err(CheckpointFault::uncertain(PAGES_NAME, "syncing"));
         store.guard(synced)?;
-        let written = manifest.write(store.disk.as_ref(), &store.directory);
+        let written = self.manifest.write(store.disk.as_ref(), &store.directory);
         store.guard(written)?;
+        self.finished = true;
+        let manifest = core::mem::take(&mut self.manifest);
         let before = core::mem::replace(&mut store.current, Arc::new(Generation::new(manifest, pages)));
         store.previous = (before.number() > 0).then_some(before);
         store.last_number = number;
@@ -125,6 +147,12 @@ impl<'s> Draft<'s> {
         u32::try_from(slot).map_err(|_| CheckpointFault::disk(PAGES_NAME, "growing")(source.into()))
     }
 
+    /// Takes back what [`Self::take_slot`] gave last.
+    fn give_back(&mut self, slot: u32) {
+        self.lowest = usize::try_from(slot).unwrap_or(usize::MAX);
+        self.used[self.lowest] = false;
+    }
+
     fn write_run(&mut self) -> Result<(), CheckpointFault> {
         if self.run.pages == 0 {
             return Ok(());
@@ -132,8 +160,9 @@ impl<'s> Draft<'s> {
         let bytes = &self.run.blocks.as_slice()[..self.run.pages * PAGE_BYTES];
         let offset = u64::from(self.run.first) * PAGE_BYTES as u64;
         let written = self.store.current.file().write_durable_at(bytes, offset);
+        self.store.guard(written.map_err(CheckpointFault::disk(PAGES_NAME, "writing")))?;
         self.run.pages = 0;
-        self.store.guard(written.map_err(CheckpointFault::disk(PAGES_NAME, "writing")))
+        Ok(())
     }
 }
 

@@ -48,7 +48,7 @@ pub enum CheckpointFault {
         /// The newest version that this release reads.
         known: u32,
     },
-    /// A header beyond the limit; the draft is given up.
+    /// A header beyond the limit.
     #[error("a header of {bytes} bytes is beyond the limit of {limit}")]
     TooLarge {
         /// Its length.
@@ -56,7 +56,7 @@ pub enum CheckpointFault {
         /// The limit.
         limit: usize,
     },
-    /// No room for the checkpoint. The one before stands: write another when there is room.
+    /// No room for the checkpoint. The one before stands, and the draft too: go on when there is room.
     #[error("the disk is full: {file} cannot grow ({source}); the checkpoint before stands; make room")]
     Full {
         /// Which file.

@@ -261,6 +261,42 @@ fn a_full_disk_leaves_the_checkpoint_before() {
     assert_eq!(check(&open(&disk).unwrap().current()).unwrap(), 2);
 }
 
+/// Every call of a draft meets a full disk at some time and is made again.
+#[test]
+fn a_draft_goes_on_when_there_is_room() {
+    let disk = MemoryDisk::new();
+    let mut store = open(&disk).unwrap();
+    let ids: Vec<_> = (0..200).map(|page| PageId { table: 5, page: page * 3 % 200 }).collect();
+    let again = |call: &mut dyn FnMut() -> Result<(), CheckpointFault>, room: u64| {
+        for capacity in [0, 1000, room] {
+            disk.set_capacity(Some(capacity));
+            match call() {
+                Ok(()) => return,
+                Err(CheckpointFault::Full { .. }) => {}
+                Err(fault) => panic!("{fault}"),
+            }
+        }
+        panic!("there is room");
+    };
+    let room = 300 * PAGE_BYTES as u64;
+    let mut draft = store.draft().unwrap();
+    for id in &ids {
+        again(&mut || draft.put(*id, &page_of(*id, 1)), room);
+    }
+    again(&mut || draft.finish(b"full at times").map(|_| ()), room);
+    drop(draft);
+    disk.crash(0);
+    let store = open(&disk).unwrap();
+    let mut count = 0;
+    let mut visit = |id, page: &[u8]| {
+        count += 1;
+        assert!(page == page_of(id, 1));
+        Ok(())
+    };
+    store.load(&mut visit).unwrap();
+    assert_eq!((count, store.header()), (200, b"full at times".as_slice()));
+}
+
 #[test]
 fn a_damaged_page_is_named_and_the_generation_before_is_whole() {
     let disk = MemoryDisk::new();

@@ -20,11 +20,6 @@ impl Segments {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&segment).cloned()
     }
 
-    /// The oldest segment.
-    pub(super) fn first(&self) -> Option<SegmentNumber> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().next().copied()
-    }
-
     /// Takes out the oldest segment, if it is below `before`.
     pub(super) fn pop_below(&self, before: SegmentNumber) -> Option<(SegmentNumber, Arc<dyn File>)> {
         let mut segments = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -244,7 +244,7 @@ fn released_segments_live_again_and_their_past_stays_dead() {
 }
 
 #[test]
-fn opening_from_a_checkpoint_frees_what_is_before() {
+fn opening_from_a_checkpoint_reads_nothing_before_and_keeps_it() {
     let disk = MemoryDisk::new();
     let mut opened = open(&disk).unwrap();
     let positions = write(&mut opened.wal, 0..60, 4).unwrap();
@@ -254,6 +254,10 @@ fn opening_from_a_checkpoint_frees_what_is_before() {
     let opened = open_from(&|| Arc::new(disk.clone()), &small(), from.get()).unwrap();
     assert_eq!(seen_only(&opened), expect(first..60));
     assert_eq!(opened.recovery.first, from);
+    disk.crash(6);
+    let mut opened = open(&disk).unwrap();
+    assert_eq!(seen_only(&opened), expect(0..60), "an older checkpoint finds all that it needs");
+    opened.wal.release(from).unwrap();
     disk.crash(6);
     assert_eq!(seen_only(&open(&disk).unwrap()), expect(first..60));
     disk.crash(6);

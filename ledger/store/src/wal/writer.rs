@@ -97,8 +97,9 @@ impl Standing {
 impl Wal {
     /// Opens the log in `directory`, creating it where there is none, and shows every frame to `visit`, in order.
     ///
-    /// Segments below `from` are released unread: a checkpoint covers them. With [`SegmentNumber::FIRST`] whatever
-    /// there is is read. Nothing is changed on disk before all has been read and found good.
+    /// Segments below `from` are not read: a checkpoint covers them. They stay until [`Self::release`] lets them go,
+    /// so that an older checkpoint can be taken instead. With [`SegmentNumber::FIRST`] whatever there is is read.
+    /// Nothing is changed on disk before all has been read and found good.
     ///
     /// # Errors
     /// See [`WalFault`]; `Refused` carries what `visit` answered.
@@ -115,7 +116,7 @@ impl Wal {
         let parent = directory.parent().unwrap_or(Path::new(""));
         disk.sync_dir(parent).map_err(WalFault::disk(&place, "creating"))?;
         let names = disk.list(directory).map_err(WalFault::disk(&place, "listing"))?;
-        let (released, live) = split(&names, from)?;
+        let (covered, live) = split(&names, from)?;
 
         let mut standing = Standing::default();
         let mut observe = |position: Position, found: Found<'_>| {
@@ -127,10 +128,10 @@ impl Wal {
         let recovered = recover(&disk, directory, options, &live, &mut observe)?;
 
         let spares = Arc::new(Spares::open(&disk, directory, options, &names)?);
-        for segment in released {
+        for segment in covered {
             let name = name_of(segment);
             let file = disk.open(&directory.join(&name)).map_err(WalFault::disk(&name, "opening"))?;
-            spares.recycle(&name, file)?;
+            recovered.segments.insert(segment, file);
         }
         disk.sync_dir(directory).map_err(WalFault::disk(&place, "syncing"))?;
 
@@ -159,7 +160,7 @@ impl Wal {
         wal.begin_life(inside)?;
         let mut recovery = recovered.recovery;
         recovery.last = wal.end.segment;
-        recovery.first = wal.segments.first().unwrap_or(wal.end.segment);
+        recovery.first = live.first().copied().unwrap_or(wal.end.segment);
         Ok((wal, recovery))
     }
 
@@ -423,7 +424,7 @@ fn split(
     from: SegmentNumber,
 ) -> Result<(Vec<SegmentNumber>, Vec<SegmentNumber>), WalFault> {
     let segments = names.iter().filter_map(|name| number_of(name));
-    let (released, live): (Vec<_>, Vec<_>) = segments.partition(|segment| *segment < from);
+    let (covered, live): (Vec<_>, Vec<_>) = segments.partition(|segment| *segment < from);
     let missing = |segment| WalFault::Missing { file: name_of(segment) };
     let first = live.first().copied();
     if from > SegmentNumber::FIRST && first != Some(from) {
@@ -434,7 +435,7 @@ fn split(
             return Err(missing(pair[0].next()));
         }
     }
-    Ok((released, live))
+    Ok((covered, live))
 }
 
 struct Recovered {
