@@ -1,2 +1,64 @@
-//! (being written)
-fn main() {}
+//! `fen`, the one binary.
+//!
+//! Each command is a module with its arguments and a `run`; what they share is how they end ([`exit`]), how they
+//! read JSON ([`json`]), how they print ([`mod@print`]) and how they show progress ([`progress`]).
+//!
+//! **Invariants.** The exit code says how it went: 0 done, 1 refused or found wrong, 2 called wrongly, 3 cannot
+//! reach or open. Answers go to standard output, everything else to standard error.
+
+mod demo;
+mod exec;
+mod exit;
+mod faults;
+mod import;
+mod json;
+mod print;
+mod progress;
+mod schedule;
+mod terms;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+
+/// A core-banking ledger: double entry that cannot lose a posting.
+#[derive(Parser, Debug)]
+#[command(name = "fen", version, term_width = 0)]
+struct Fen {
+    /// Answer in JSON, for machines.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Demo(demo::Arguments),
+    Exec(exec::Arguments),
+    Import(import::Arguments),
+    Schedule(schedule::Arguments),
+    Verify(verify::Arguments),
+}
+
+fn main() -> ExitCode {
+    let fen = Fen::parse();
+    match run(&fen) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("fen: {failure}");
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(fen: &Fen) -> Result<Exit, Failure> {
+    match &fen.command {
+        Command::Demo(demo::Arguments {}) => demo::run(fen.json),
+        Command::Exec(arguments) => exec::run(arguments),
+        Command::Import(arguments) => import::run(arguments, fen.json),
+        Command::Schedule(arguments) => schedule::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments, fen.json),
+    }
+}
