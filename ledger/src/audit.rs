@@ -143,6 +143,9 @@ impl Recount {
         for record in book.young().chunks().flat_map(|chunk| &chunk.records) {
             self.record(record, book);
         }
+        for words in book.loans().audit(book.accounts()) {
+            self.fault(words);
+        }
         self.compare(book)
     }
 

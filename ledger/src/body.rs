@@ -18,6 +18,8 @@ pub enum Body {
     Limits(Vec<LimitChange>),
     /// For [`Command::EndChains`].
     ChainEnds(Vec<ChainEnd>),
+    /// For [`Command::Loans`]: what `LoanCommand::encode` makes.
+    Loans(Vec<u8>),
     /// For [`Command::Pulse`].
     Pulse,
 }
@@ -32,6 +34,7 @@ impl Body {
             Body::Openings(events) => Command::OpenAccounts(events),
             Body::Limits(events) => Command::SetLimits(events),
             Body::ChainEnds(events) => Command::EndChains(events),
+            Body::Loans(body) => Command::Loans(body),
             Body::Pulse => Command::Pulse,
         }
     }

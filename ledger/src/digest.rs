@@ -1,6 +1,6 @@
 //! One number for all the books: equal digests mean equal books, whoever keeps them.
 //!
-//! SHA-256 over the accounts, their limits, the open pending transfers and the journal: the hash of every sealed
+//! SHA-256 over the accounts, their limits, the open pending transfers, the loans and the journal: the hash of every sealed
 //! segment, then the records of the open chunk. The clock is not part of it, nor is what is only how the books are
 //! kept.
 
@@ -35,6 +35,7 @@ pub(crate) fn digest(book: &Book, sealed: &[[u8; 32]]) -> [u8; 32] {
     for record in &book.young().open_chunk().records {
         hasher.update(record.as_bytes());
     }
+    hasher.update(book.loans().to_bytes());
     hasher.finalize().into()
 }
 

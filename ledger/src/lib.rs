@@ -62,6 +62,9 @@ pub use body::Body;
 pub use clock::{Clock, SystemClock};
 pub use durable::{Options, Recovery};
 pub use fault::{Answer, Fault};
+pub use fen_book::loan::command::{LoanCommand, LoanReply};
+pub use fen_book::loan::order::LoanId;
+pub use fen_book::loan::view::LoanView;
 pub use fen_book::{
     Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, BalanceLine, Balances, ChainEnd,
     ChainOutcome, Code, CreateAccountStatus, CreateTransferStatus, EVENTS_MAX, LedgerCode, LimitChange,
@@ -235,6 +238,26 @@ impl Ledger {
     pub fn lookup_accounts(&self, ids: &[AccountId]) -> Answer<Vec<Option<Account>>> {
         let ids = ids.to_vec();
         self.read(move |book| ids.iter().map(|id| book.account(*id)).collect())
+    }
+
+    /// Puts a product in force, takes loan orders, or goes a chunk of the way to the end of a day.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn loans(&self, command: &LoanCommand) -> Answer<LoanReply> {
+        let Reply::Loans(reply) = self.submit(Body::Loans(command.encode()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(reply)
+    }
+
+    /// Loans as of the business date, with their instalments; `None` for an unknown one.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn lookup_loans(&self, ids: &[LoanId]) -> Answer<Vec<Option<LoanView>>> {
+        let ids = ids.to_vec();
+        self.read(move |book| ids.iter().map(|id| book.loans().view(*id)).collect())
     }
 
     /// Accounts with all that is reserved on them, each read at one moment; `None` for an unknown one.

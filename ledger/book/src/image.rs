@@ -1,4 +1,4 @@
-//! The book as a checkpoint holds it: pages of five tables and a header, taken at one moment while commands go on.
+//! The book as a checkpoint holds it: pages of its tables and a header, taken at one moment while commands go on.
 //!
 //! [`Book::freeze`] fixes the moment; [`Book::take_frozen`] hands out the pages that changed since the last
 //! checkpoint, a few at a time; [`Restore`] builds the same book from all pages. What is not in a page is made
@@ -7,6 +7,7 @@
 use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::journal::{Chunk, PartPost, Touch};
+use crate::loan::loans::Loans;
 use crate::pages::{PAGE_BYTES, PagedTable, Record, page_bytes, per_page};
 use crate::pendings::{Pending, Pendings};
 use crate::quantity::Stamp;
@@ -31,20 +32,24 @@ pub enum Table {
     Touches = 5,
     /// Part posts of the open chunk.
     PartPosts = 6,
+    /// Products and loan orders, as bytes.
+    Loans = 7,
 }
 
 impl Table {
-    const ALL: [(u16, Table); 6] = [
+    const ALL: [(u16, Table); 7] = [
         (1, Table::Accounts),
         (2, Table::Limits),
         (3, Table::Pendings),
         (4, Table::Records),
         (5, Table::Touches),
         (6, Table::PartPosts),
+        (7, Table::Loans),
     ];
 
-    /// The tables of the open chunk: every checkpoint has all their pages, and none of an earlier one's.
-    pub const OF_OPEN_CHUNK: [Table; 3] = [Table::Records, Table::Touches, Table::PartPosts];
+    /// The tables of the open chunk, and the loans: every checkpoint has all their pages, and none of an earlier
+    /// one's.
+    pub const OF_OPEN_CHUNK: [Table; 4] = [Table::Records, Table::Touches, Table::PartPosts, Table::Loans];
 
     /// The table's number in a checkpoint.
     pub fn number(self) -> u16 {
@@ -87,6 +92,8 @@ pub struct Header {
     pub touches: u64,
     /// How many part posts in the open chunk.
     pub part_posts: u64,
+    /// How many bytes of products and loan orders.
+    pub loan_bytes: u64,
     /// The open chunk's number: all chunks before it must be sealed when the checkpoint is valid.
     pub chunk: u32,
     /// Zero.
@@ -113,6 +120,15 @@ fn pages_of<T: Record>(table: Table, records: &[T]) -> impl Iterator<Item = Tabl
     })
 }
 
+/// Bytes cut into pages, the last filled up with zeros.
+fn loan_pages(loans: &[u8]) -> impl Iterator<Item = TablePage> + '_ {
+    loans.chunks(PAGE_BYTES).zip(0u32..).map(|(part, page)| {
+        let mut bytes = part.to_vec();
+        bytes.resize(PAGE_BYTES, 0);
+        TablePage { table: Table::Loans, page, bytes }
+    })
+}
+
 impl Book {
     /// Fixes the moment of a checkpoint. The pages that changed since the last one come from
     /// [`Book::take_frozen`].
@@ -121,6 +137,7 @@ impl Book {
         self.accounts.limits.freeze();
         self.pendings.table.freeze();
         let chunk = self.young.open_chunk();
+        let loans = self.loans.to_bytes();
         let header = Header {
             clock: self.clock,
             last_transfer_stamp: self.young.last_transfer_stamp(),
@@ -130,12 +147,14 @@ impl Book {
             records: count(chunk.records.len()),
             touches: count(chunk.touches.len()),
             part_posts: count(chunk.part_posts.len()),
+            loan_bytes: count(loans.len()),
             chunk: chunk.number,
             reserved: 0,
         };
         let mut pages: Vec<TablePage> = pages_of(Table::Records, &chunk.records).collect();
         pages.extend(pages_of(Table::Touches, &chunk.touches));
         pages.extend(pages_of(Table::PartPosts, &chunk.part_posts));
+        pages.extend(loan_pages(&loans));
         Frozen { header, pages }
     }
 
@@ -170,6 +189,7 @@ pub struct Restore {
     records: PagedTable<Transfer, { per_page::<Transfer>() }>,
     touches: PagedTable<Touch, { per_page::<Touch>() }>,
     part_posts: PagedTable<PartPost, { per_page::<PartPost>() }>,
+    loans: Vec<u8>,
     next: BTreeMap<u16, u32>,
 }
 
@@ -194,6 +214,7 @@ impl Restore {
             Some(Table::Records) => self.records.restore_page(bytes),
             Some(Table::Touches) => self.touches.restore_page(bytes),
             Some(Table::PartPosts) => self.part_posts.restore_page(bytes),
+            Some(Table::Loans) => self.loans.extend_from_slice(bytes),
             None => return Err(format!("table {table} is unknown to this release")),
         }
         Ok(())
@@ -219,6 +240,10 @@ impl Restore {
         end("records", &mut self.records, header.records)?;
         end("touches", &mut self.touches, header.touches)?;
         end("part posts", &mut self.part_posts, header.part_posts)?;
+        let loan_bytes = usize::try_from(header.loan_bytes).unwrap_or(usize::MAX);
+        let loans = self.loans.get(..loan_bytes);
+        let loans = loans.ok_or_else(|| format!("the pages do not hold {loan_bytes} bytes of loans"))?;
+        let loans = Loans::from_bytes(loans)?;
         let accounts = Accounts::restore(self.accounts, self.limits);
         let slot = |id, number: usize| {
             accounts
@@ -242,7 +267,7 @@ impl Restore {
             pendings: Pendings::restore(self.pendings),
             young: Young::restore(chunk, header.last_transfer_stamp),
             accounts,
-            loans: crate::loan::loans::Loans::default(),
+            loans,
             clock: header.clock,
             ended_now: BTreeMap::new(),
         })

@@ -6,6 +6,7 @@
 use fen_book::loan::command::{LoanCommand, LoanReply};
 use fen_book::loan::control::{Role, control_account};
 use fen_book::loan::event::ChargeKind;
+use fen_book::loan::loans::Loans;
 use fen_book::loan::money::Money;
 use fen_book::loan::order::{LoanAct, LoanOrder, Opening};
 use fen_book::loan::product::{Band, Funder, Limits, Product, ProductStatus, StatedTerms};
@@ -83,7 +84,13 @@ impl World {
         else {
             panic!("a loan command has a loan reply")
         };
-        assert_eq!(self.book.loans().audit(self.book.accounts()), Vec::<String>::new());
+        let loans = self.book.loans();
+        assert_eq!(loans.audit(self.book.accounts()), Vec::<String>::new());
+        assert_eq!(
+            Loans::from_bytes(&loans.to_bytes()).as_ref(),
+            Ok(loans),
+            "a checkpoint holds all there is"
+        );
         reply
     }
 

@@ -66,7 +66,9 @@ impl Model {
             Command::OpenAccounts(events) => Reply::Openings(batch::run(self, events, stamp)),
             Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
             Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp)),
-            Command::Loans(_) => unreachable!("loans have a model of their own: the life that is folded anew"),
+            Command::Loans(_) => {
+                unreachable!("loans have a model of their own: the life that is folded anew")
+            }
             Command::Pulse => Reply::Done,
         }
     }

@@ -172,7 +172,7 @@ impl Book {
             self.loans.reversed.insert(event);
         }
         self.loans.by_id.insert(id, plan.loan);
-        self.loans.settle_outlook(id, &plan.outlook);
+        self.loans.settle_outlook(id, &plan.outlook, plan.today);
     }
 
     /// What an account has left before its limit, if it has one; all there can be, if it has none.

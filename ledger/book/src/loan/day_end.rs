@@ -82,7 +82,7 @@ impl Book {
             let outlook = outlook.expect("the events of a loan were folded before they were taken");
             let change = outlook.position.since(&loan.posted);
             changes.entry(loan.product_id).or_default().add(&change);
-            self.loans.settle_outlook(*id, &outlook);
+            self.loans.settle_outlook(*id, &outlook, day);
         }
         for (product, change) in changes {
             let legs = legs(product, &change, None);

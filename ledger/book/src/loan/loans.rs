@@ -34,6 +34,8 @@ pub struct Loan {
     pub events: Vec<Event>,
     /// Its position, as posted.
     pub(crate) posted: Position,
+    /// The day that position is as of: the business date, or in the middle of day-end the day it is on its way to.
+    pub(crate) posted_as_of: Day,
     /// The principal outstanding, as counted in its product's exposure.
     pub(crate) exposure: Money,
     /// The next day on which its position changes of itself.
@@ -181,7 +183,7 @@ impl Loans {
     }
 
     /// Enters a loan's new outlook: its position, its product's sums, and its place in the calendar.
-    pub(crate) fn settle_outlook(&mut self, id: LoanId, outlook: &Outlook) {
+    pub(crate) fn settle_outlook(&mut self, id: LoanId, outlook: &Outlook, as_of: Day) {
         let Some(loan) = self.by_id.get_mut(&id) else { return };
         let shelf = self.products.get_mut(&loan.product_id).expect("a loan's product is on the shelf");
         shelf.posted.add(&outlook.position.since(&loan.posted));
@@ -199,6 +201,7 @@ impl Loans {
             self.calendar.insert((day, id));
         }
         loan.posted = outlook.position;
+        loan.posted_as_of = as_of;
         loan.exposure = outlook.exposure;
         loan.wakes_on = outlook.wakes_on;
     }

@@ -15,6 +15,7 @@ pub mod contract;
 pub mod control;
 pub mod day_end;
 pub mod event;
+mod image;
 pub mod life;
 pub mod loans;
 pub mod money;

@@ -117,6 +117,7 @@ impl Planner<'_> {
             line: None,
             events: Vec::new(),
             posted: super::control::Position::default(),
+            posted_as_of: Day::MIN,
             exposure: Money::ZERO,
             wakes_on: None,
         })
