@@ -181,6 +181,48 @@ impl Day {
     }
 }
 
+/// The due days of an anchor and a period, one after the other: the same as [`Day::plus_periods`] with 1, 2, 3 and so
+/// on, with the anchor's date looked up once. It ends where days end.
+#[derive(Clone, Debug)]
+pub struct DueDays {
+    anchor: Day,
+    period: Period,
+    /// Periods so far.
+    count: u32,
+    /// The month of the next due day, in months since the year 0, and the anchor's day of the month.
+    month: i32,
+    day: u32,
+}
+
+impl DueDays {
+    /// The due days after `anchor`.
+    pub fn after(anchor: Day, period: Period) -> DueDays {
+        let (year, month, day) = anchor.ymd();
+        let month = year * 12 + small(i64::from(month)) - 1;
+        DueDays { anchor, period, count: 0, month, day }
+    }
+}
+
+impl Iterator for DueDays {
+    type Item = Day;
+
+    fn next(&mut self) -> Option<Day> {
+        self.count = self.count.checked_add(1)?;
+        match self.period.unit {
+            PeriodUnit::Day | PeriodUnit::Week => self.anchor.plus_periods(self.period, self.count),
+            PeriodUnit::Month => {
+                self.month = self.month.checked_add(i32::from(self.period.every))?;
+                let year = self.month.div_euclid(12);
+                let month = self.month.rem_euclid(12).unsigned_abs() + 1;
+                if year > 2200 {
+                    return None;
+                }
+                Day::civil(year, month, self.day.min(days_in_month(year, month)))
+            }
+        }
+    }
+}
+
 /// Narrows a figure of the calendar, which is far within an `i32` by the range of [`Day`].
 fn small(value: i64) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
@@ -284,6 +326,25 @@ mod tests {
         assert_eq!(day("2023-12-31").plus_months(-10).unwrap(), day("2023-02-28"));
         let fortnight = Period { unit: PeriodUnit::Week, every: 2 };
         assert_eq!(anchor.plus_periods(fortnight, 2).unwrap(), day("2024-02-28"));
+    }
+
+    #[test]
+    fn due_days_one_after_the_other_are_those_of_the_anchor() {
+        for unit in PeriodUnit::ALL {
+            for (anchor, every) in
+                [("2023-12-31", 1), ("2024-02-29", 5), ("2199-01-30", 13), ("1900-01-01", 700)]
+            {
+                let period = Period { unit: *unit, every };
+                let mut due_days = DueDays::after(day(anchor), period);
+                for count in 1..200 {
+                    let due = day(anchor).plus_periods(period, count);
+                    assert_eq!(due_days.next(), due);
+                    if due.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
     }
 
     #[test]

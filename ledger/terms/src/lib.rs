@@ -58,7 +58,7 @@ pub mod schedule;
 pub mod terms;
 
 pub use currency::Currency;
-pub use day::{Day, Period, PeriodUnit, Weekday};
+pub use day::{Day, DueDays, Period, PeriodUnit, Weekday};
 pub use day_count::{DayCount, Share};
 pub use factor::{Accruing, Factor, interest};
 pub use money::Money;

@@ -10,7 +10,7 @@
 //! that are known; where both bounds give the same rounded level, that is the level, and where they do not (a tie, or a
 //! figure within a millionth of a fen of one), it is `None` again.
 
-use crate::day::{Day, Period, PeriodUnit};
+use crate::day::{Day, DueDays, Period, PeriodUnit};
 use crate::day_count::{DayCount, by_calendar_year};
 use crate::factor::divisor_in_common;
 use crate::money::Money;
@@ -133,8 +133,9 @@ impl Plain {
 
     fn bullet(&self, principal: Money, disbursed_on: Day, row: &mut Instalment) -> Option<()> {
         let (mut from, mut bears) = (disbursed_on, 0_u128);
-        for k in 1..=self.periods {
-            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+        let mut due_days = DueDays::after(disbursed_on, self.period);
+        for _ in 0..self.periods {
+            let due = due_days.next()?;
             bears = bears.checked_add(self.bears(from, due)?)?;
             from = due;
         }
@@ -152,8 +153,9 @@ impl Plain {
             Amortisation::InterestOnly | Amortisation::Bullet => Money::ZERO,
         };
         let (mut from, mut owed) = (disbursed_on, principal);
+        let mut due_days = DueDays::after(disbursed_on, self.period);
         for (k, row) in (1_u16..).zip(rows) {
-            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+            let due = due_days.next()?;
             let interest = self.interest(owed, self.bears(from, due)?)?;
             let part = if k == self.periods {
                 owed
@@ -174,8 +176,9 @@ impl Plain {
     fn level(&self, principal: Money, disbursed_on: Day) -> Option<Money> {
         let mut worth = 1_u128 << PLACES;
         let (mut sum, mut from) = (0_u128, disbursed_on);
-        for k in 1..=self.periods {
-            let due = disbursed_on.plus_periods(self.period, u32::from(k))?;
+        let mut due_days = DueDays::after(disbursed_on, self.period);
+        for _ in 0..self.periods {
+            let due = due_days.next()?;
             let whole = self.denominator.checked_add(self.bears(from, due)?)?;
             worth = worth.checked_mul(self.denominator)? / whole;
             sum = sum.checked_add(worth)?;
