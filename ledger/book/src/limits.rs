@@ -87,6 +87,10 @@ impl Book {
         let failed = CreateTransferStatus::LinkedEventFailed;
         let telling = answers.iter().find(|answer| answer.status != failed);
         let outcome = *telling.expect("a chain has a member that was created, or one that broke it");
+        if outcome.status.burns_id() && answers.first() != Some(&outcome) {
+            // Whichever member was refused, it was the first id that the client was told has failed.
+            self.burn(event.id);
+        }
         let is_done = outcome.status == CreateTransferStatus::Created;
         ChainOutcome { outcome, members: if is_done { u32::try_from(count).unwrap_or(u32::MAX) } else { 0 } }
     }
