@@ -138,7 +138,7 @@ impl Event for AccountOpening {
 }
 
 /// Whether the same transfer might have been granted at another moment.
-fn is_of_the_moment(refusal: CreateTransferStatus) -> bool {
+pub(crate) fn is_of_the_moment(refusal: CreateTransferStatus) -> bool {
     [
         CreateTransferStatus::DebitAccountNotFound,
         CreateTransferStatus::CreditAccountNotFound,

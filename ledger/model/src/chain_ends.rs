@@ -46,6 +46,10 @@ impl Model {
         // Of a broken chain the member that broke it tells why; of a whole one, the first member.
         let telling = outcomes.iter().find(|outcome| outcome.status != Status::LinkedEventFailed);
         let outcome = *telling.expect("a chain is whole, or a member broke it");
+        if batch::is_of_the_moment(outcome.status) {
+            // Whichever member was refused, it was this id that the client was told has failed.
+            self.burned.insert(end.id);
+        }
         let is_done = outcome.status == Status::Created;
         let members = if is_done { u32::try_from(orders.len()).expect("a chain fits a batch") } else { 0 };
         ChainOutcome { outcome, members }

@@ -3,8 +3,8 @@
 use crate::Model;
 use crate::journal::re_add;
 use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, OpenPending, QueryFilter, STAMP_MAX, Stamp,
-    Transfer,
+    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, OpenPending, Position, QueryFilter,
+    STAMP_MAX, Stamp, Transfer,
 };
 
 impl Model {
@@ -46,6 +46,12 @@ impl Model {
             expires_at: pending.expires_at().unwrap_or_default(),
         })
         .collect()
+    }
+
+    /// An account, how far it may go, and what is reserved on it.
+    pub fn position(&self, id: AccountId) -> Option<Position> {
+        let account = self.account(id)?;
+        Some(Position { account, limit: self.limit_of(id), pendings: self.pendings_of(id) })
     }
 
     /// The accounts that pass the filter.

@@ -2,8 +2,8 @@
 
 use crate::Subject;
 use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Command, QueryFilter, Recall, Reply,
-    Stamp, Transfer, TransferId,
+    Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Command, Position, QueryFilter,
+    Recall, Reply, Stamp, Transfer, TransferId,
 };
 
 /// A book and the time.
@@ -42,6 +42,9 @@ impl Subject for BookSubject {
         let find =
             |id: &TransferId| self.book.young().find(*id).filter(|record| record.is_transfer()).copied();
         ids.iter().map(find).collect()
+    }
+    fn position(&mut self, id: AccountId) -> Option<Position> {
+        self.book.position(id)
     }
     fn account_transfers(&mut self, filter: &AccountFilter) -> Vec<Transfer> {
         self.book.young_account_transfers(filter)

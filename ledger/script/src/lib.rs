@@ -9,15 +9,19 @@
 //! wait 90s                                       ... or on by a while: d, h, m, s, ns
 //! open Customers:Anna CNY                        an account that may not be overdrawn
 //!     overdraft=yes | kind=asset  history=yes  closed=yes  code=N  user_data_64=N  at=DAY
+//!     limit=50.00  balance=10.00 against=Bank:Cash id=opening
+//! limit Customers:Anna 50.00                     how far beyond its flag's rule it may go
 //! pay  Bank:Cash -> Customers:Anna 100.00 id=salary
-//!     balancing=debit|credit|both  code=N  user_data_64=N  at=DAY (imported)
+//!     balancing=debit|credit|both  code=N  user_data_64=N  at=DAY (imported)  balances=yes
 //! pend Customers:Anna -> Shops:Baker 40.00 id=card-1
 //!     timeout=7d|none  closing=debit|credit|both, and the options of `pay`
 //! post card-1 25.00                              no amount: all of it
 //! void card-1
+//! post chain card-1 id=trip; void chain ...     all that was reserved in one chain with it
 //! chain ... end                                  what stands between is all or nothing
 //! chain open ... end                             ... with its last event linked to nothing
 //! batch ... end                                  one command of several events
+//! position NAME                                  the balance and its open reservations
 //! balance, statement, history NAME               statement and history: debits, credits, reversed, limit=N,
 //! query accounts|transfers                           from= to= (a day or a record's name), code=N, user_data_64=N
 //! show account|transfer NAME                     its fields
@@ -33,6 +37,7 @@
 
 mod audit;
 mod book;
+mod events;
 mod file;
 pub mod golden;
 mod look;
@@ -40,6 +45,7 @@ mod money;
 mod names;
 mod raw;
 mod run;
+mod send;
 mod subject;
 mod tell;
 mod time;

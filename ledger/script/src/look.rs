@@ -4,17 +4,18 @@ use crate::money::Currency;
 use crate::run::Runner;
 use crate::words::Words;
 use crate::{tell, time};
-use fen_book::{Account, AccountFilter, EVENTS_MAX, QueryFilter, Stamp};
+use fen_book::{Account, AccountFilter, EVENTS_MAX, Position, QueryFilter, Stamp};
 
 /// What a query may give where the script sets no limit.
 const LIMIT: u32 = 8_189;
 const _: () = assert!(LIMIT as usize == EVENTS_MAX);
 
 impl Runner<'_> {
-    /// `balance`, `show`, `statement`, `history`, `query`.
+    /// `balance`, `position`, `show`, `statement`, `history`, `query`.
     pub(crate) fn look(&mut self, verb: &str, words: &mut Words<'_>) -> Result<(), String> {
         match verb {
-            "balance" => self.balance(words),
+            "balance" => self.balance(words).map(|_| ()),
+            "position" => self.position(words),
             "show" => self.show(words),
             "statement" => self.statement(words),
             "history" => self.history(words),
@@ -23,13 +24,25 @@ impl Runner<'_> {
         }
     }
 
-    fn balance(&mut self, words: &mut Words<'_>) -> Result<(), String> {
+    fn balance(&mut self, words: &mut Words<'_>) -> Result<Option<Position>, String> {
         let name = words.word("the account's name")?;
-        let answer = match self.account(name) {
-            Some(account) => tell::balance(name, &account),
+        let id = self.names.account(name);
+        let position = self.subject.position(id);
+        self.answers.push(match &position {
+            Some(position) => tell::balance(name, position),
             None => tell::line(name, "not found"),
-        };
-        self.answers.push(answer);
+        });
+        Ok(position)
+    }
+
+    /// `position NAME`: the balance and the open reservations behind it, read at one moment.
+    fn position(&mut self, words: &mut Words<'_>) -> Result<(), String> {
+        if let Some(position) = self.balance(words)? {
+            let ledger = position.account.ledger;
+            let lines =
+                position.pendings.iter().map(|pending| tell::open_pending(pending, ledger, &self.names));
+            self.answers.extend(lines);
+        }
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! A script's names for accounts and transfers, and the ids that stand behind them.
 
-use fen_book::{AccountId, TransferId};
+use fen_book::{AccountId, EVENTS_MAX, TransferId};
 use std::collections::BTreeMap;
 
-/// Ids are given in the order in which names are first used, from here on, so that small numbers stay free for
-/// scripts that write ids themselves.
-const FIRST: u128 = 1_001;
+/// Ids are given in the order in which names are first used, in steps as long as a chain can be: whoever ends a chain
+/// names the first of as many ids. Small numbers stay free for scripts that write ids themselves.
+const STEP: u128 = 10_000;
+const _: () = assert!(STEP as usize > EVENTS_MAX);
 
 /// Names of one kind of record.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Book {
         if let Ok(number) = word.parse() {
             return number;
         }
-        let next = FIRST + self.ids.len() as u128;
+        let next = STEP * (1 + self.ids.len() as u128);
         let id = *self.ids.entry(word.to_owned()).or_insert(next);
         self.names.insert(id, word.to_owned());
         id
@@ -37,7 +38,12 @@ impl Book {
         if id == u128::MAX {
             return "max".to_owned();
         }
-        self.names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        let behind = id % STEP;
+        match self.names.get(&(id - behind)) {
+            Some(name) if behind == 0 => name.clone(),
+            Some(name) => format!("{name}+{behind}"),
+            None => id.to_string(),
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 use crate::names::Names;
 use crate::time;
 use fen_book::{
-    Account, AccountFlags, Amount, Code, LedgerCode, Stamp, TimeoutSeconds, Transfer, TransferFlags,
+    Account, AccountFlags, AccountOpening, Amount, Code, LedgerCode, Stamp, TimeoutSeconds, Transfer,
+    TransferFlags,
 };
 
 /// What a word such as `now` refers to.
@@ -15,8 +16,28 @@ pub(crate) struct Moments<'a> {
     pub(crate) of: &'a dyn Fn(&str) -> Option<Stamp>,
 }
 
+/// Sets one field of an opening: of its account, or of what it says more.
+pub(crate) fn set_opening(
+    opening: &mut AccountOpening,
+    field: &str,
+    value: &str,
+    names: &mut Names,
+    moments: &Moments<'_>,
+) -> Result<(), String> {
+    match field {
+        "limit" => opening.limit = Amount::new(number_or_max(value)?),
+        "opening_debit" => opening.opening_debit = Amount::new(number_or_max(value)?),
+        "opening_credit" => opening.opening_credit = Amount::new(number_or_max(value)?),
+        "contra_account_id" => opening.contra_account_id = names.account(value),
+        "transfer_id" => opening.transfer_id = names.transfer(value),
+        "opening_reserved" => opening.reserved[0] = number(value)?,
+        _ => set_account(&mut opening.account, field, value, names, moments)?,
+    }
+    Ok(())
+}
+
 /// Sets one field of an account.
-pub(crate) fn set_account(
+fn set_account(
     account: &mut Account,
     field: &str,
     value: &str,

@@ -1,7 +1,8 @@
 //! What a script is run on: anything that takes the book's commands and can be read.
 
 use fen_book::{
-    Account, AccountFilter, AccountId, BalanceLine, Command, QueryFilter, Reply, Stamp, Transfer, TransferId,
+    Account, AccountFilter, AccountId, BalanceLine, Command, Position, QueryFilter, Reply, Stamp, Transfer,
+    TransferId,
 };
 use fen_model::ModelLedger;
 
@@ -23,6 +24,8 @@ pub trait Subject {
     fn lookup_accounts(&mut self, ids: &[AccountId]) -> Vec<Option<Account>>;
     /// `None` in the place of an id that is not found.
     fn lookup_transfers(&mut self, ids: &[TransferId]) -> Vec<Option<Transfer>>;
+    /// One account and its open reservations, at one moment.
+    fn position(&mut self, id: AccountId) -> Option<Position>;
     /// One account's entries.
     fn account_transfers(&mut self, filter: &AccountFilter) -> Vec<Transfer>;
     /// One account's balances after each of its entries.
@@ -48,6 +51,9 @@ impl Subject for ModelLedger {
     }
     fn lookup_transfers(&mut self, ids: &[TransferId]) -> Vec<Option<Transfer>> {
         self.model().lookup_transfers(ids)
+    }
+    fn position(&mut self, id: AccountId) -> Option<Position> {
+        self.model().position(id)
     }
     fn account_transfers(&mut self, filter: &AccountFilter) -> Vec<Transfer> {
         self.model().account_transfers(filter)

@@ -4,8 +4,8 @@ use crate::money::Currency;
 use crate::names::Names;
 use crate::time;
 use fen_book::{
-    Account, AccountFlags, Amount, Balances, CreateTransferStatus, Stamp, TimeoutSeconds, Transfer,
-    TransferFlags,
+    Account, AccountFlags, Amount, Balances, CreateTransferStatus, LedgerCode, OpenPending, OpeningStatus,
+    Position, Stamp, TimeoutSeconds, Transfer, TransferFlags,
 };
 
 /// `rent     refused: exceeds_credits`: the name of what was asked, and what came of it.
@@ -62,9 +62,12 @@ fn until(stamp: Stamp, timeout: TimeoutSeconds) -> String {
 /// `refused: exceeds_credits (available 60.00)`. `debit` and `credit` are the accounts as they are now.
 pub(crate) fn refused(
     status: CreateTransferStatus,
-    debit: Option<&Account>,
-    credit: Option<&Account>,
+    debit: Option<&Position>,
+    credit: Option<&Position>,
 ) -> String {
+    if status == CreateTransferStatus::Exists {
+        return "exists".to_owned();
+    }
     let room = if status == CreateTransferStatus::ExceedsCredits {
         debit.and_then(available)
     } else if status == CreateTransferStatus::ExceedsDebits {
@@ -72,18 +75,25 @@ pub(crate) fn refused(
     } else {
         None
     };
-    if status == CreateTransferStatus::Exists {
-        return "exists".to_owned();
-    }
     room.map_or_else(|| format!("refused: {status}"), |room| format!("refused: {status} (available {room})"))
 }
 
+/// Why an account was not opened; where its opening balance is the reason, why that was not posted.
+pub(crate) fn opening_status(status: OpeningStatus) -> String {
+    match status.transfer {
+        Some(transfer) => format!("{} ({transfer})", status.account),
+        None => status.account.to_string(),
+    }
+}
+
 /// How much an account with a limit has left.
-fn available(account: &Account) -> Option<String> {
+fn available(position: &Position) -> Option<String> {
+    let account = &position.account;
     let currency = Currency::of(account.ledger);
-    let left = |plus: Amount, posted: Amount, pending: Amount| {
+    let left = |covered: Amount, posted: Amount, pending: Amount| {
+        let covered = Amount::new(covered.get().saturating_add(position.limit.get()));
         let spent = Amount::new(posted.get().saturating_add(pending.get()));
-        currency.print_difference(plus, spent)
+        currency.print_difference(covered, spent)
     };
     if account.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
         Some(left(account.credits_posted, account.debits_posted, account.debits_pending))
@@ -112,17 +122,38 @@ pub(crate) fn balances(balances: &Balances, currency: Currency, asset: bool) -> 
 }
 
 /// "Customers:Anna  posted 75.00  pending 0.00  available 75.00".
-pub(crate) fn balance(name: &str, account: &Account) -> String {
-    let mut text =
-        format!("{name}  {}", balances(&account.balances(), Currency::of(account.ledger), is_asset(account)));
-    if let Some(left) = available(account) {
+pub(crate) fn balance(name: &str, position: &Position) -> String {
+    let account = &position.account;
+    let currency = Currency::of(account.ledger);
+    let mut text = format!("{name}  {}", balances(&account.balances(), currency, is_asset(account)));
+    if let Some(left) = available(position) {
         text.push_str("  available ");
         text.push_str(&left);
+    }
+    if !position.limit.is_zero() {
+        text.push_str("  limit ");
+        text.push_str(&currency.print(position.limit));
     }
     if account.flags.contains(AccountFlags::CLOSED) {
         text.push_str("  closed");
     }
     text
+}
+
+/// "Anna posted 75.00 pending 40.00 out": what an account held right after a transfer.
+pub(crate) fn balance_after(name: &str, after: &Balances, account: &Account) -> String {
+    format!("{name} {}", balances(after, Currency::of(account.ledger), is_asset(account)).replace("  ", " "))
+}
+
+/// "  card-1  40.00 until 2026-03-09": one of an account's open reservations.
+pub(crate) fn open_pending(pending: &OpenPending, ledger: LedgerCode, names: &Names) -> String {
+    let amount = Currency::of(ledger).print(pending.amount);
+    let until = if pending.expires_at.is_zero() {
+        String::new()
+    } else {
+        format!(" until {}", time::print(pending.expires_at))
+    };
+    list_line(&names.of_transfer(pending.id), &format!("{amount}{until}"))
 }
 
 /// Whether an account is counted from the debit side.
