@@ -77,17 +77,13 @@ impl<'j, 'a> Fields<'j, 'a> {
         }
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|(field, _)| field == name)
-    }
-
-    /// A field that may be absent.
+    /// A field that may be absent; `null` is as good as absent.
     fn may<T>(
         &self,
         name: &str,
         read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>,
     ) -> Result<Option<T>, Wrong> {
-        let field = self.fields.iter().find(|(field, _)| field == name);
+        let field = self.fields.iter().find(|(field, json)| field == name && *json != Json::Null);
         field.map(|(_, json)| read(json, &self.path.field(name))).transpose()
     }
 
@@ -179,13 +175,17 @@ fn timing(fields: &Fields) -> Result<Timing, Wrong> {
         let period = period.ok_or_else(|| fields.path.field("period").wrong("is missing"))?;
         return Ok(Timing::Regular { periods, period, first_due_on: fields.may("first_due_on", day)? });
     };
-    for name in ["periods", "first_due_on"] {
-        if fields.has(name) {
-            return Err(fields
-                .path
-                .field(name)
-                .wrong("is given beside due_dates, which say it already; leave it out"));
-        }
+    // Both may be stated beside due_dates, which say them already, as long as they say the same.
+    let counted = |periods: u16| usize::from(periods) == due_dates.len();
+    if !fields.may("periods", integer)?.is_none_or(counted) {
+        return Err(fields
+            .path
+            .field("periods")
+            .wrong(format!("is not {}, the number of due_dates", due_dates.len())));
+    }
+    let first_due_on = fields.may("first_due_on", day)?;
+    if first_due_on.is_some() && first_due_on != due_dates.first().copied() {
+        return Err(fields.path.field("first_due_on").wrong("is not the first of due_dates"));
     }
     Ok(Timing::Dates { due_dates, period })
 }
@@ -258,6 +258,17 @@ mod tests {
     }
 
     #[test]
+    fn null_is_absent_and_due_dates_may_be_counted() {
+        let text = PLAIN.replace(
+            "\"periods\":12",
+            "\"periods\":2,\"due_dates\":[\"2026-02-28\",\"2026-03-31\"],\"first_due_on\":\"2026-02-28\",\"grace\":null",
+        );
+        let (terms, _) = terms(&parse(&text).unwrap()).unwrap();
+        assert!(matches!(terms.timing, Timing::Dates { due_dates, .. } if due_dates.len() == 2));
+        assert_eq!(wrong_field(&PLAIN.replace("\"CNY\"", "null")), "currency");
+    }
+
+    #[test]
     fn every_mistake_is_named_by_its_path() {
         let with = |from: &str, to: &str| {
             assert!(PLAIN.contains(from), "{from}");
@@ -277,6 +288,10 @@ mod tests {
         assert_eq!(with("\"periods\":12", "\"periods\":65536"), "periods");
         assert_eq!(with("\"periods\":12", "\"due_dates\":[\"2026-02-28\"],\"periods\":12"), "periods");
         assert_eq!(with("\"periods\":12", "\"due_dates\":[\"2026-02-28\",\"x\"]"), "due_dates[1]");
+        assert_eq!(
+            with("\"periods\":12", "\"first_due_on\":\"2026-03-01\",\"due_dates\":[\"2026-02-28\"]"),
+            "first_due_on"
+        );
         assert_eq!(
             with("\"periods\":12", "\"periods\":12,\"fees\":[{\"on\":\"2026-02-28\"}]"),
             "fees[0].amount"
