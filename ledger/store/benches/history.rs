@@ -260,11 +260,18 @@ fn main() {
         return println!("benches run in release");
     }
     println!("seed 42; one thread; page cache warm; sealing syncs every file");
+    // `segments` or `journal` asks for that part alone.
+    let asked: Vec<String> = std::env::args().skip(1).filter(|part| !part.starts_with('-')).collect();
+    let is_asked = |part: &str| asked.is_empty() || asked.iter().any(|name| name == part);
     for accounts in [10_000, 1_000_000] {
         for ids in [Ids::Rising, Ids::Random] {
-            segments(accounts, ids);
+            if is_asked("segments") {
+                segments(accounts, ids);
+            }
         }
     }
-    journal(10_000, Ids::Rising, 153);
-    journal(1_000_000, Ids::Random, 153);
+    if is_asked("journal") {
+        journal(10_000, Ids::Rising, 153);
+        journal(1_000_000, Ids::Random, 153);
+    }
 }

@@ -3,7 +3,7 @@
 //! At 12 bits a key about one absent key in 200 passes. A probe is one cache miss, and probes of a batch do not
 //! wait for each other, so the processor overlaps them.
 
-use super::key::Key;
+use super::key::{FINGERPRINT_BITS, Key};
 use crate::segment::{high_half, narrow};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -26,16 +26,17 @@ pub(crate) struct Filter {
     lines: Vec<Line>,
 }
 
-/// What chooses the line, and the bits in it: 6 for each word.
+/// The bits in the line: 6 for each word.
 #[inline]
-fn spread(fingerprint: u64) -> (u64, u64) {
+fn spread(fingerprint: u64) -> u64 {
     let mixed = (fingerprint + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let choice = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    (choice, (choice ^ (choice >> 32)).wrapping_mul(0xff51_afd7_ed55_8ccd))
+    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (mixed ^ (mixed >> 32)).wrapping_mul(0xff51_afd7_ed55_8ccd)
 }
 
 #[inline]
-fn line_bits(bits: u64) -> Line {
+fn line_bits(fingerprint: u64) -> Line {
+    let bits = spread(fingerprint);
     let mut line = Line::default();
     for (index, word) in (0u32..).zip(&mut line.words) {
         *word = 1 << (bits >> (16 + 6 * index) & 63);
@@ -65,17 +66,19 @@ impl Filter {
         self.lines.as_slice().as_bytes()
     }
 
+    /// The line of a fingerprint. Lines rise with fingerprints: a run, which is written in their order, fills its
+    /// filter from the first line to the last.
     #[inline]
-    fn place(&self, choice: u64) -> usize {
+    fn place(&self, fingerprint: u64) -> usize {
+        let choice = fingerprint << (64 - FINGERPRINT_BITS);
         let count = u64::from(narrow(self.lines.len()));
         usize::try_from(high_half(u128::from(choice) * u128::from(count))).unwrap_or(0)
     }
 
     /// Adds a fingerprint.
     pub(crate) fn insert(&mut self, fingerprint: u64) {
-        let (choice, bits) = spread(fingerprint);
-        let place = self.place(choice);
-        for (word, bit) in self.lines[place].words.iter_mut().zip(line_bits(bits).words) {
+        let place = self.place(fingerprint);
+        for (word, bit) in self.lines[place].words.iter_mut().zip(line_bits(fingerprint).words) {
             *word |= bit;
         }
     }
@@ -83,13 +86,12 @@ impl Filter {
     /// Whether a fingerprint may have been added; `false` is certain.
     #[inline]
     pub(crate) fn may_hold(&self, fingerprint: u64) -> bool {
-        let (choice, bits) = spread(fingerprint);
-        let line = &self.lines[self.place(choice)];
+        let line = &self.lines[self.place(fingerprint)];
         // All eight words, without a branch between: most probes fail, at an unforeseeable word.
         let missing = line
             .words
             .iter()
-            .zip(line_bits(bits).words)
+            .zip(line_bits(fingerprint).words)
             .fold(0, |missing, (word, bit)| missing | (!word & bit));
         missing == 0
     }

@@ -43,26 +43,26 @@ impl BlockSet {
     /// The blocks, rising.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u8> + use<> {
         let mut blocks = Vec::new();
-        self.each(|block| blocks.push(block));
-        blocks.into_iter()
-    }
-
-    fn each(&self, mut visit: impl FnMut(u8)) {
         for (begin, word) in [0u8, 64, 128, 192].into_iter().zip(self.words) {
             let mut rest = word;
             while rest != 0 {
-                let bit = u8::try_from(rest.trailing_zeros()).unwrap_or(0);
-                visit(begin + bit);
+                blocks.push(begin + u8::try_from(rest.trailing_zeros()).unwrap_or(0));
                 rest &= rest - 1;
             }
         }
+        blocks.into_iter()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        if wide(self.len()) < LIST_MAX {
-            self.each(|block| out.push(block));
+    /// Appends blocks, given rising and each once.
+    fn encode(blocks: &[u8], out: &mut Vec<u8>) {
+        if blocks.len() < LIST_MAX {
+            out.extend_from_slice(blocks);
         } else {
-            for word in self.words {
+            let mut set = Self::default();
+            for block in blocks {
+                set.insert(*block);
+            }
+            for word in set.words {
                 out.extend_from_slice(&word.to_le_bytes());
             }
         }
@@ -107,8 +107,9 @@ pub struct TouchedAccount {
 /// An account on its way to disk.
 pub(crate) struct Line<'a> {
     pub(crate) id: AccountId,
-    pub(crate) touch: &'a Touch,
-    pub(crate) blocks: BlockSet,
+    pub(crate) touch: Touch,
+    /// Rising, each once.
+    pub(crate) blocks: &'a [u8],
 }
 
 const SLOT: usize = 0;
@@ -134,27 +135,44 @@ const BALANCES: usize = 1;
 const BLOCK_COUNT: usize = 9;
 const TOUCH_COLUMNS: usize = 10;
 
-/// Appends a touch page: the columns, then every account's blocks.
-pub(crate) fn encode_touch_page(lines: &[Line<'_>], number: u32, segment: u32, out: &mut Vec<u8>) {
-    let start = out.len();
-    let mut columns = vec![[0u64; PAGE_ACCOUNTS]; TOUCH_COLUMNS];
-    for (row, line) in lines.iter().enumerate() {
-        columns[BACK][row] = chunks_back(segment, line.touch.previous);
-        let opening = &line.touch.opening;
-        let balances =
-            [opening.debits_pending, opening.debits_posted, opening.credits_pending, opening.credits_posted];
-        for (index, balance) in balances.iter().enumerate() {
-            columns[BALANCES + 2 * index][row] = low_half(balance.get());
-            columns[BALANCES + 2 * index + 1][row] = high_half(balance.get());
+/// The columns of one touch page after another.
+pub(crate) struct TouchRows {
+    values: Vec<[u64; PAGE_ACCOUNTS]>,
+}
+
+impl Default for TouchRows {
+    fn default() -> Self {
+        Self { values: vec![[0; PAGE_ACCOUNTS]; TOUCH_COLUMNS] }
+    }
+}
+
+impl TouchRows {
+    /// Appends a touch page: the columns, then every account's blocks.
+    pub(crate) fn encode(&mut self, lines: &[Line<'_>], number: u32, segment: u32, out: &mut Vec<u8>) {
+        let start = out.len();
+        for (row, line) in lines.iter().enumerate() {
+            self.values[BACK][row] = chunks_back(segment, line.touch.previous);
+            let opening = &line.touch.opening;
+            let balances = [
+                opening.debits_pending,
+                opening.debits_posted,
+                opening.credits_pending,
+                opening.credits_posted,
+            ];
+            for (index, balance) in balances.iter().enumerate() {
+                self.values[BALANCES + 2 * index][row] = low_half(balance.get());
+                self.values[BALANCES + 2 * index + 1][row] = high_half(balance.get());
+            }
+            self.values[BLOCK_COUNT][row] = u64::from(narrow(line.blocks.len()));
         }
-        columns[BLOCK_COUNT][row] = u64::from(line.blocks.len());
+        let columns: [&[u64]; TOUCH_COLUMNS] =
+            std::array::from_fn(|column| &self.values[column][..lines.len()]);
+        encode_columns(&columns, out);
+        for line in lines {
+            BlockSet::encode(line.blocks, out);
+        }
+        seal(Piece::TouchPage(number), segment, start, out);
     }
-    let columns: [&[u64]; TOUCH_COLUMNS] = std::array::from_fn(|column| &columns[column][..lines.len()]);
-    encode_columns(&columns, out);
-    for line in lines {
-        line.blocks.encode(out);
-    }
-    seal(Piece::TouchPage(number), segment, start, out);
 }
 
 /// How many chunks back the previous touch is; zero for none. `previous` counts chunks from one.

@@ -200,8 +200,23 @@ fn spread(values: &[u64], slope: u64) -> (u64, u64) {
     (first.wrapping_add(lowest.cast_unsigned()), highest.wrapping_sub(lowest).cast_unsigned())
 }
 
+/// So many of the first values tell whether a column is noise.
+const SAMPLE: usize = 16;
+/// A sample that spreads over so many bits may be noise, which no line, width or dictionary makes smaller.
+const NOISE_BITS: u32 = 58;
+
+/// Whether values spread over nearly all 64 bits and hardly one comes twice.
+fn is_noise(sample: &[u64]) -> bool {
+    let is_new = |index: &usize| !sample[..*index].contains(&sample[*index]);
+    bits_of(spread(sample, 0).1) >= NOISE_BITS && (0..sample.len()).filter(is_new).count() > SAMPLE * 3 / 4
+}
+
 /// The slope that makes the residuals of all values smallest: none, or the mean rise from the first to the last.
 fn plan_linear(values: &[u64]) -> LinearPlan {
+    if is_noise(&values[..values.len().min(SAMPLE)]) {
+        let bytes = packed_bytes(values.len(), 64);
+        return LinearPlan { base: 0, slope: 0, width: 64, exceptions: 0, bytes };
+    }
     let (base, reach) = spread(values, 0);
     let steps = i64::from(narrow(values.len() - 1));
     let rise = values[values.len() - 1].wrapping_sub(values[0]).cast_signed() / steps;
@@ -288,7 +303,13 @@ fn write_linear(values: &[u64], plan: &LinearPlan, out: &mut Vec<u8>) {
     put_varint(u128::from(zigzag(plan.slope)), out);
     let residual_at = |index| residual(values, index, plan.base, plan.slope);
     let apart = |index: &usize| bits_of(residual_at(*index)) > plan.width;
-    pack((0..values.len()).map(residual_at), plan.width, out);
+    if plan.width == 64 {
+        for value in values {
+            out.extend_from_slice(&value.wrapping_sub(plan.base).to_le_bytes());
+        }
+    } else {
+        pack((0..values.len()).map(residual_at), plan.width, out);
+    }
     if plan.exceptions > 0 {
         for index in (0..values.len()).filter(apart) {
             out.push(u8::try_from(index).expect("a column has 256 values at most"));

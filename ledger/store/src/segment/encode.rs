@@ -1,11 +1,11 @@
 //! From a chunk to the bytes of its segment: a pure function, the same on every replica.
 
-use super::accounts::{Line, encode_account_page, encode_touch_page};
+use super::accounts::{Line, TouchRows, encode_account_page};
 use super::bits::{narrow, wide};
 use super::block::Rows;
 use super::directory::Directory;
 use super::zone::{Span, Zone};
-use super::{ACCOUNTS_MAX, BLOCK_RECORDS, BlockSet, FORMAT, MAGIC, PAGE_ACCOUNTS};
+use super::{ACCOUNTS_MAX, BLOCK_RECORDS, FORMAT, MAGIC, PAGE_ACCOUNTS};
 use fen_book::{AccountId, AccountSlot, Amount, CHUNK_RECORDS, Chunk, NO_SLOT, PartPost, Touch, Transfer};
 
 /// Encodes a full chunk. `account_ids` names the accounts of `chunk.touches`, in the same order.
@@ -46,9 +46,17 @@ struct References {
 }
 
 impl References {
-    fn new(count: usize) -> Self {
-        let capacity = (2 * count).next_power_of_two().max(16);
-        Self { entries: vec![0; capacity], shift: 64 - capacity.trailing_zeros() }
+    /// Of slots that rise.
+    fn new(slots: impl ExactSizeIterator<Item = AccountSlot>) -> Self {
+        let capacity = (2 * slots.len()).next_power_of_two().max(16);
+        let mut references = Self { entries: vec![0; capacity], shift: 64 - capacity.trailing_zeros() };
+        for (reference, slot) in (0u32..).zip(slots) {
+            assert_ne!(slot, NO_SLOT, "a touch names an account");
+            let place = references.place(slot);
+            assert_eq!(references.entries[place], 0, "an account is touched once in a chunk");
+            references.entries[place] = (u64::from(slot.get()) + 1) << 32 | u64::from(reference);
+        }
+        references
     }
 
     /// Where the slot's entry is or would be.
@@ -63,12 +71,6 @@ impl References {
         at
     }
 
-    fn insert(&mut self, slot: AccountSlot, reference: u32) {
-        let at = self.place(slot);
-        assert_eq!(self.entries[at], 0, "an account is touched once in a chunk");
-        self.entries[at] = (u64::from(slot.get()) + 1) << 32 | u64::from(reference);
-    }
-
     #[inline]
     fn get(&self, slot: AccountSlot) -> u32 {
         let entry = self.entries[self.place(slot)];
@@ -77,19 +79,59 @@ impl References {
     }
 }
 
-/// The chunk with its accounts in order. Lists are by reference, so by rising slot; they are apart because a
-/// record needs the id of its accounts only, and these then stay in cache.
+/// The blocks with entries of each account, rising and each once, in one list.
+struct Postings {
+    blocks: Vec<u8>,
+    /// Where those of a reference begin and end.
+    places: Vec<[u32; 2]>,
+}
+
+impl Postings {
+    /// Counts, then places: two passes over small tables instead of a set for each account.
+    fn of(references: &[[u32; 2]], accounts: usize) -> Self {
+        let mut places = vec![[0u32; 2]; accounts + 1];
+        for reference in references.as_flattened() {
+            places[wide(*reference)][0] += 1;
+        }
+        let mut start = 0;
+        for place in &mut places {
+            let count = place[0];
+            *place = [start, start];
+            start += count;
+        }
+        let mut blocks = vec![0u8; wide(start)];
+        for (block, references) in (0..=u8::MAX).zip(references.chunks(BLOCK_RECORDS)) {
+            for reference in references.as_flattened() {
+                let [start, end] = &mut places[wide(*reference)];
+                if *start == *end || blocks[wide(*end) - 1] != block {
+                    blocks[wide(*end)] = block;
+                    *end += 1;
+                }
+            }
+        }
+        Self { blocks, places }
+    }
+
+    fn blocks_of(&self, reference: usize) -> &[u8] {
+        let [start, end] = self.places[reference];
+        &self.blocks[wide(start)..wide(end)]
+    }
+}
+
+/// The chunk with its accounts in order. Lists are by reference, so by rising slot.
 struct Draft<'a> {
     chunk: &'a Chunk,
-    references: References,
     touches: Vec<&'a Touch>,
     ids: Vec<AccountId>,
-    blocks: Vec<BlockSet>,
+    /// The references of each record's debit and credit account; one beyond the last is "no account".
+    references: Vec<[u32; 2]>,
+    postings: Postings,
     /// The part posts that are still to come.
     part_posts: &'a [PartPost],
 }
 
 impl<'a> Draft<'a> {
+    /// Every step is one short loop over one table: the cache misses of many accounts then overlap.
     fn new(chunk: &'a Chunk, account_ids: &[AccountId]) -> Self {
         let places = chunk.touches.iter().zip(0u64..);
         let mut order: Vec<u64> =
@@ -98,27 +140,18 @@ impl<'a> Draft<'a> {
         let place = |key: &u64| usize::try_from(key & u64::from(u32::MAX)).unwrap_or(0);
         let touches: Vec<&Touch> = order.iter().map(|key| &chunk.touches[place(key)]).collect();
         let ids: Vec<AccountId> = order.iter().map(|key| account_ids[place(key)]).collect();
-        let mut references = References::new(order.len());
-        for (reference, touch) in (0u32..).zip(&touches) {
-            assert_ne!(touch.slot, NO_SLOT, "a touch names an account");
-            references.insert(touch.slot, reference);
+        let slot = |key: &u64| AccountSlot::new(u32::try_from(key >> 32).unwrap_or(0));
+        let table = References::new(order.iter().map(slot));
+        let nobody = narrow(ids.len());
+        let refer = |slot: AccountSlot| if slot == NO_SLOT { nobody } else { table.get(slot) };
+        let references: Vec<[u32; 2]> = chunk.slots.iter().map(|slots| slots.map(refer)).collect();
+        for (record, [debit, credit]) in chunk.records.iter().zip(&references) {
+            let id = |reference: &u32| ids.get(wide(*reference)).copied().unwrap_or_default();
+            assert_eq!(record.debit_account_id, id(debit), "a record's account is the one in its slot");
+            assert_eq!(record.credit_account_id, id(credit), "a record's account is the one in its slot");
         }
-        let blocks = vec![BlockSet::default(); ids.len()];
-        Self { chunk, references, touches, ids, blocks, part_posts: &chunk.part_posts }
-    }
-
-    /// The reference of a record's account, noted as having an entry in the block; one beyond the dictionary
-    /// stands for "no account".
-    #[inline]
-    fn refer(&mut self, slot: AccountSlot, id: AccountId, block: u8) -> u32 {
-        if slot == NO_SLOT {
-            assert!(id.is_zero(), "a record without an account names none");
-            return narrow(self.ids.len());
-        }
-        let reference = self.references.get(slot);
-        assert_eq!(self.ids[wide(reference)], id, "a record's account is the one in its slot");
-        self.blocks[wide(reference)].insert(block);
-        reference
+        let postings = Postings::of(&references, ids.len());
+        Self { chunk, touches, ids, references, postings, part_posts: &chunk.part_posts }
     }
 
     /// What the record at `position` released beyond what it posted.
@@ -139,11 +172,7 @@ impl<'a> Draft<'a> {
             let first = usize::from(number) * BLOCK_RECORDS;
             let mut stamps = Span { min: records[0].timestamp, max: records[0].timestamp };
             for (row, record) in records.iter().enumerate() {
-                let [debit, credit] = chunk.slots[first + row];
-                let references = [
-                    self.refer(debit, record.debit_account_id, number),
-                    self.refer(credit, record.credit_account_id, number),
-                ];
+                let references = self.references[first + row];
                 let released = self.released(first + row, record);
                 rows.set(row, record, references, released);
                 stamps.min = stamps.min.min(record.timestamp);
@@ -157,22 +186,32 @@ impl<'a> Draft<'a> {
     }
 
     /// The accounts of the page that begins with reference `first`.
-    fn page(&self, first: usize) -> Vec<Line<'a>> {
+    fn page(&self, first: usize) -> Vec<Line<'_>> {
         let end = self.ids.len().min(first + PAGE_ACCOUNTS);
-        let line = |at: usize| Line { id: self.ids[at], touch: self.touches[at], blocks: self.blocks[at] };
+        let line = |at: usize| Line {
+            id: self.ids[at],
+            touch: *self.touches[at],
+            blocks: self.postings.blocks_of(at),
+        };
         (first..end).map(line).collect()
     }
 
     fn encode_accounts(&self, directory: &mut Directory, out: &mut Vec<u8>) {
-        let pages = || (0u32..).zip((0..self.ids.len()).step_by(PAGE_ACCOUNTS));
-        for (number, first) in pages() {
-            encode_account_page(&self.page(first), number, self.chunk.number, out);
+        // Pages of touches are gathered apart: they stand behind all pages of accounts.
+        let mut touches = Vec::with_capacity(out.capacity() / 2);
+        let mut columns = TouchRows::default();
+        for (number, first) in (0u32..).zip((0..self.ids.len()).step_by(PAGE_ACCOUNTS)) {
+            let lines = self.page(first);
+            encode_account_page(&lines, number, self.chunk.number, out);
             directory.account_page_ends.push(narrow(out.len()));
-            directory.account_page_slots.push(self.touches[first].slot);
+            directory.account_page_slots.push(lines[0].touch.slot);
+            columns.encode(&lines, number, self.chunk.number, &mut touches);
+            directory.touch_page_ends.push(narrow(touches.len()));
         }
-        for (number, first) in pages() {
-            encode_touch_page(&self.page(first), number, self.chunk.number, out);
-            directory.touch_page_ends.push(narrow(out.len()));
+        let start = narrow(out.len());
+        for end in &mut directory.touch_page_ends {
+            *end += start;
         }
+        out.extend_from_slice(&touches);
     }
 }
