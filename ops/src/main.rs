@@ -6,6 +6,8 @@
 //! **Invariants.** The exit code says how it went: 0 done, 1 refused or found wrong, 2 called wrongly, 3 cannot
 //! reach or open. Answers go to standard output, everything else to standard error.
 
+mod bench;
+mod cost;
 mod demo;
 mod exec;
 mod exit;
@@ -35,6 +37,8 @@ struct Fen {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Bench(Box<bench::Arguments>),
+    Cost(cost::Arguments),
     Demo(demo::Arguments),
     Exec(exec::Arguments),
     Import(import::Arguments),
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
 
 fn run(fen: &Fen) -> Result<Exit, Failure> {
     match &fen.command {
+        Command::Bench(arguments) => bench::run(arguments, fen.json),
+        Command::Cost(arguments) => cost::run(arguments, fen.json),
         Command::Demo(demo::Arguments {}) => demo::run(fen.json),
         Command::Exec(arguments) => exec::run(arguments),
         Command::Import(arguments) => import::run(arguments, fen.json),

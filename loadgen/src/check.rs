@@ -1,0 +1,213 @@
+//! The check: what every answer acknowledged is added up again, and the books must hold exactly that.
+//!
+//! While the clock runs an answer costs one pass over its statuses; only those that are not `created` are kept, with
+//! the batch and the place. Afterwards the batches are made again from their numbers and their acknowledged effects
+//! are added into one array per side, which is compared with every account of the ledger. Then the ledger's own
+//! audit adds up its whole journal, and the count of transfers must be that of the answers: so nothing
+//! acknowledged is lost, and nothing is there twice.
+
+use crate::fault::Run;
+use crate::workload::{Kind, Order, Workload, account_id};
+use fen_ledger::{Account, AccountId, Amount, CreateTransferStatus, Ledger, Outcome};
+use std::collections::BTreeMap;
+
+/// How many faults are put into words.
+const FAULTS_MAX: usize = 20;
+
+/// All answers of a run, compactly.
+#[derive(Clone, Default, Debug)]
+pub struct Answers {
+    refusals: BTreeMap<u64, Vec<(u32, CreateTransferStatus)>>,
+}
+
+impl Answers {
+    /// Keeps the answer to a batch, and says how many of its transfers were created.
+    pub fn keep(&mut self, batch: u64, outcomes: &[Outcome<CreateTransferStatus>]) -> u64 {
+        let mut refused = Vec::new();
+        for (index, outcome) in (0u32..).zip(outcomes) {
+            if outcome.status != CreateTransferStatus::Created {
+                refused.push((index, outcome.status));
+            }
+        }
+        let created = outcomes.len() - refused.len();
+        if !refused.is_empty() {
+            self.refusals.insert(batch, refused);
+        }
+        u64::try_from(created).unwrap_or(u64::MAX)
+    }
+
+    /// Adds what another client was answered.
+    pub fn merge(&mut self, mut other: Self) {
+        self.refusals.append(&mut other.refusals);
+    }
+
+    /// How often each status other than `created` was answered.
+    pub fn refused(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (_, status) in self.refusals.values().flatten() {
+            *counts.entry(status.name().to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    fn of_batch(&self, batch: u64) -> &[(u32, CreateTransferStatus)] {
+        self.refusals.get(&batch).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What one account must hold.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Sums {
+    debits_pending: u64,
+    debits_posted: u64,
+    credits_pending: u64,
+    credits_posted: u64,
+}
+
+impl Sums {
+    fn are_of(&self, account: &Account) -> bool {
+        let amount = |sum: u64| Amount::new(u128::from(sum));
+        account.debits_pending == amount(self.debits_pending)
+            && account.debits_posted == amount(self.debits_posted)
+            && account.credits_pending == amount(self.credits_pending)
+            && account.credits_posted == amount(self.credits_posted)
+    }
+}
+
+/// The sums of all acknowledged effects.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    workload: Workload,
+    sums: Vec<Sums>,
+    created: u64,
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).expect("an account's number fits the address space")
+}
+
+impl Expected {
+    /// Nothing acknowledged yet.
+    pub fn new(workload: Workload) -> Self {
+        Self { workload, sums: vec![Sums::default(); index(workload.accounts)], created: 0 }
+    }
+
+    /// How many transfers the books must hold.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// Adds the acknowledged effects of a batch.
+    pub fn add(&mut self, batch: u64, answers: &Answers) {
+        let mut refused = answers.of_batch(batch).iter().map(|(index, _)| *index).peekable();
+        for (position, (_, order)) in (0u32..).zip(self.workload.orders(batch)) {
+            if refused.next_if_eq(&position).is_none() {
+                self.created += 1;
+                self.add_order(&order);
+            }
+        }
+    }
+
+    fn add_order(&mut self, order: &Order) {
+        let (posted, reserved, released) = match order.kind {
+            Kind::Plain => (order.amount, 0, 0),
+            Kind::Pending => (0, order.amount, 0),
+            Kind::Post { reserved } => (order.amount, 0, reserved),
+            Kind::Void { reserved } => (0, 0, reserved),
+        };
+        let debit = &mut self.sums[index(order.debit)];
+        debit.debits_posted += posted;
+        debit.debits_pending = debit.debits_pending + reserved - released;
+        let credit = &mut self.sums[index(order.credit)];
+        credit.credits_posted += posted;
+        credit.credits_pending = credit.credits_pending + reserved - released;
+    }
+
+    /// What of this the books do not hold, and what their own audit finds wrong; nothing where all is right.
+    pub fn compare(&self, ledger: &Ledger) -> Run<Vec<String>> {
+        let mut faults = Vec::new();
+        for numbers in self.workload.account_batches() {
+            let ids: Vec<AccountId> = numbers.clone().map(account_id).collect();
+            for (number, found) in numbers.zip(ledger.lookup_accounts(&ids)?) {
+                faults.extend(self.fault_of(number, found));
+            }
+        }
+        let audit = ledger.audit()?;
+        faults.extend(audit.faults);
+        if audit.transfers != self.created {
+            faults.push(format!(
+                "{} transfers were acknowledged, the books hold {}",
+                self.created, audit.transfers
+            ));
+        }
+        for (code, totals) in audit.ledgers {
+            let posted = totals.debits_posted == totals.credits_posted;
+            if !posted || totals.debits_pending != totals.credits_pending {
+                faults.push(format!("debits and credits of ledger {code} differ"));
+            }
+        }
+        let more = faults.len().saturating_sub(FAULTS_MAX);
+        faults.truncate(FAULTS_MAX);
+        if more > 0 {
+            faults.push(format!("and {more} more"));
+        }
+        Ok(faults)
+    }
+
+    fn fault_of(&self, number: u64, found: Option<Account>) -> Option<String> {
+        let sums = &self.sums[index(number)];
+        match found {
+            Some(account) if sums.are_of(&account) => None,
+            Some(account) => Some(format!(
+                "account {number} holds {:?}, the answers add up to {sums:?}",
+                account.balances()
+            )),
+            None => Some(format!("account {number} is not there")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{Hot, Ids, Kinds};
+    use fen_ledger::Stamp;
+
+    fn ledger_with(workload: &Workload) -> Ledger {
+        let ledger = Ledger::in_memory(Stamp::new(1_000));
+        let accounts: Vec<Account> = (0..workload.accounts).map(|number| workload.account(number)).collect();
+        ledger.create_accounts(&accounts).unwrap();
+        ledger
+    }
+
+    #[test]
+    fn the_books_hold_what_was_acknowledged_and_a_lost_or_doubled_batch_is_found() {
+        let workload = Workload {
+            seed: 3,
+            accounts: 100,
+            batch: 1_000,
+            ids: Ids::Random,
+            hot: Hot::Zipf,
+            kinds: Kinds::TwoPhase,
+        };
+        let ledger = ledger_with(&workload);
+        let (mut answers, mut expected) = (Answers::default(), Expected::new(workload));
+        for batch in 0..5 {
+            answers.keep(batch, &ledger.create_transfers(&workload.transfers(batch)).unwrap());
+            expected.add(batch, &answers);
+        }
+        assert_eq!(expected.compare(&ledger).unwrap(), Vec::<String>::new());
+        assert!(
+            answers.refused().contains_key("exceeds_credits"),
+            "some are refused: {:?}",
+            answers.refused()
+        );
+
+        let mut lost = expected.clone();
+        answers.keep(5, &[]);
+        lost.add(5, &answers);
+        assert!(!lost.compare(&ledger).unwrap().is_empty(), "an acknowledged batch is not in the books");
+        ledger.create_transfers(&workload.transfers(6)).unwrap();
+        assert!(!expected.compare(&ledger).unwrap().is_empty(), "a batch in the books nobody was told of");
+    }
+}

@@ -1,0 +1,129 @@
+//! A report as one HTML file that needs nothing from elsewhere.
+
+use crate::charts::{Line, bars, line};
+use crate::measure::figure;
+use crate::report::{Report, grouped, lines};
+use crate::timing::{Latency, SLICE, milliseconds};
+use std::fmt::Write as _;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --line: #1466b8; --grid: #8884; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .3rem; }
+.rate { font-size: 2.2rem; margin: .6rem 0 0; } .bad { color: #b3261e; font-weight: 600; }
+table { border-collapse: collapse; } td { padding: .15rem 1rem .15rem 0; vertical-align: top; }
+td:first-child { opacity: .7; white-space: nowrap; }
+svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }
+.start { text-anchor: start; } .mid { text-anchor: middle; } .end { text-anchor: end; }
+.grid { stroke: var(--grid); } .line { fill: none; stroke: var(--line); stroke-width: 1.8; }
+.area { fill: var(--line); opacity: .15; } .bar { fill: var(--line); opacity: .8; }
+";
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The page.
+pub fn page(report: &Report) -> String {
+    let name = escaped(&report.scenario);
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>fen bench {name}</title><style>{STYLE}</style></head><body>\n<h1>fen bench {name}</h1>\n"
+    );
+    page += &verdict(report);
+    if !report.slices.is_empty() {
+        page += &over_time(report);
+    }
+    if let Some(latency) = &report.latency_ms {
+        page += &latencies("Latency of a command", latency);
+    }
+    if let Some(latency) = &report.read_latency_ms {
+        page += &latencies("Latency of a read", latency);
+    }
+    if !report.disk_parts.is_empty() {
+        let parts: Vec<(&str, f64)> = report
+            .disk_parts
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), figure(*bytes) / 1_048_576.0))
+            .collect();
+        page += "<h2>Disk after the run</h2>\n";
+        page += &bars("Disk after the run", "MiB", &parts);
+    }
+    page += "<h2>Figures</h2>\n<table>\n";
+    for (name, words) in lines(report) {
+        let _infallible = writeln!(page, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&words));
+    }
+    page + "</table>\n</body></html>\n"
+}
+
+fn verdict(report: &Report) -> String {
+    if !report.verified {
+        let faults: Vec<String> = report.faults.iter().map(|fault| escaped(fault)).collect();
+        let items = faults.join("</li><li>");
+        return format!(
+            "<p class=\"bad\">The check failed, so there is no rate.</p><ul><li>{items}</li></ul>\n"
+        );
+    }
+    let rate = match (report.per_second, report.ready_ms) {
+        (_, Some(ready)) => format!("ready after {ready:.0} ms"),
+        (Some(rate), None) => format!("{} transfers/s", grouped(rate)),
+        (None, None) => "no rate: a debug build measures nothing".to_owned(),
+    };
+    format!(
+        "<p class=\"rate\">{rate}</p>\n<p>Verified: the books hold exactly what was acknowledged, and their \
+         audit is clean.</p>\n"
+    )
+}
+
+fn over_time(report: &Report) -> String {
+    let step = SLICE.as_secs_f64();
+    // The last slice is rarely a whole one; its rate would say nothing.
+    let whole = &report.slices[..report.slices.len().saturating_sub(1).max(1)];
+    let rates: Vec<f64> = whole.iter().map(|slice| figure(slice.done) / step).collect();
+    let longest: Vec<f64> = whole.iter().map(|slice| milliseconds(slice.latency_max)).collect();
+    let rate = line(&Line { title: "Transfers per second over time", unit: "/s", values: &rates, step });
+    let tail = line(&Line { title: "Longest latency over time", unit: "ms", values: &longest, step });
+    format!(
+        "<h2>Transfers per second, in tenths of a second</h2>\n{rate}\
+         <h2>The longest latency in each tenth of a second</h2>\n{tail}"
+    )
+}
+
+fn latencies(title: &str, latency: &Latency) -> String {
+    let Latency { p50, p90, p99, p999, max } = *latency;
+    let values = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p999), ("max", max)];
+    format!("<h2>{title}</h2>\n{}", bars(title, "ms", &values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timing::Slice;
+
+    #[test]
+    fn a_page_needs_nothing_from_elsewhere() {
+        let report = Report {
+            scenario: "a<b".to_owned(),
+            verified: true,
+            per_second: Some(1_000_000),
+            latency_ms: Some(Latency::default()),
+            slices: vec![Slice { done: 100, latency_max: 5 }; 20],
+            ..Report::default()
+        };
+        let page = page(&report);
+        assert!(
+            page.contains("1,000,000 transfers/s") && page.contains("a&lt;b") && page.contains("<polyline")
+        );
+        for outside in ["http", "src=", "<script", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_failed_check_shows_no_rate() {
+        let report = Report { faults: vec!["account 7 is short".to_owned()], ..Report::default() };
+        let page = page(&report);
+        assert!(page.contains("account 7 is short") && !page.contains("transfers/s"));
+    }
+}

@@ -1,0 +1,259 @@
+//! What a run found, for machines (one JSON object) and for people (a few lines).
+
+use crate::machine::Machine;
+use crate::timing::{Latency, Slice};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The figures of one run. Absent is what the scenario does not have, and every rate of a run whose check failed or
+/// of a debug build.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Its name.
+    pub scenario: String,
+    /// Where the client was, and what was durable.
+    pub setting: String,
+    /// The commit that the program was built from.
+    pub commit: String,
+    /// `release` or `debug`.
+    pub build: String,
+    /// When the run began: seconds since 1970-01-01T00:00Z.
+    pub began: u64,
+    /// The workload's seed.
+    pub seed: u64,
+    /// Copies of the books.
+    pub replicas: u32,
+    /// Shards.
+    pub shards: u32,
+    /// Accounts.
+    pub accounts: u64,
+    /// Client threads.
+    pub clients: u32,
+    /// Transfers in a command.
+    pub batch: u32,
+    /// Commands that each client keeps under way.
+    pub under_way: u32,
+    /// How transfer ids were made.
+    pub ids: String,
+    /// How accounts were drawn.
+    pub hot: String,
+    /// Transfers created before the clock started.
+    pub warm_up: u64,
+    /// Transfers created while it ran.
+    pub done: u64,
+    /// Of these, a second.
+    pub per_second: Option<u64>,
+    /// From the first command to the last answer.
+    pub seconds: f64,
+    /// From handing a command over to its answer.
+    pub latency_ms: Option<Latency>,
+    /// Reads made beside the commands.
+    pub reads: u64,
+    /// Their latency.
+    pub read_latency_ms: Option<Latency>,
+    /// The data directory after the run, in bytes of allocated blocks.
+    pub disk_bytes: u64,
+    /// The same over all transfers in the books.
+    pub disk_bytes_per_record: f64,
+    /// The same by folder.
+    pub disk_parts: BTreeMap<String, u64>,
+    /// Bytes written to storage over the whole run, warm-up and accounts included, for each transfer.
+    pub written_bytes_per_record: Option<f64>,
+    /// Resident memory after the measured part, before the checker has anything: the ledger, the clients' batches
+    /// under way and the program.
+    pub rss_bytes: u64,
+    /// The most there was until then.
+    pub rss_peak_bytes: u64,
+    /// Before the first account.
+    pub rss_empty_bytes: u64,
+    /// What the accounts added, each: the ledger's memory for them before any transfer.
+    pub rss_bytes_per_account: f64,
+    /// Processor time of the process while the clock ran.
+    pub cpu_seconds: f64,
+    /// Of this, the client threads'.
+    pub cpu_client_seconds: f64,
+    /// How long nothing was answered after a leader was lost.
+    pub gap_ms: Option<f64>,
+    /// From the start of the process to its first answer.
+    pub ready_ms: Option<f64>,
+    /// Log entries that the restart replayed.
+    pub replayed_entries: Option<u64>,
+    /// Whether the books hold exactly what was acknowledged, and their audit finds nothing.
+    pub verified: bool,
+    /// What the check found wrong.
+    pub faults: Vec<String>,
+    /// Transfers that were not created, by status.
+    pub refused: BTreeMap<String, u64>,
+    /// Transfers created in each second.
+    pub per_second_series: Vec<u64>,
+    /// The machine.
+    pub machine: Machine,
+    /// The same in tenths of a second, for pictures.
+    #[serde(skip)]
+    pub slices: Vec<Slice>,
+}
+
+/// The kind of build this is.
+pub const BUILD: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
+
+/// So many things in so much time, a second; nothing in a debug build, which measures nothing.
+pub fn rate(done: u64, taken: std::time::Duration) -> Option<u64> {
+    let nanoseconds = taken.as_nanos();
+    if cfg!(debug_assertions) || nanoseconds == 0 {
+        return None;
+    }
+    u64::try_from(u128::from(done) * 1_000_000_000 / nanoseconds).ok()
+}
+
+/// One decimal is what a figure per record is good for.
+pub(crate) fn rounded(figure: f64) -> f64 {
+    (figure * 10.0).round() / 10.0
+}
+
+impl Report {
+    /// One line of JSON.
+    ///
+    /// # Errors
+    /// None that can happen: every field has a form in JSON.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes as a reader likes them.
+pub fn size(bytes: u64) -> String {
+    let mebibytes = crate::measure::figure(bytes) / 1_048_576.0;
+    if mebibytes >= 1_024.0 {
+        format!("{:.2} GiB", mebibytes / 1_024.0)
+    } else {
+        format!("{mebibytes:.1} MiB")
+    }
+}
+
+/// The figures of a report in words, name and value, as people read them.
+pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        (
+            "parameters",
+            format!(
+                "{} accounts ({}), batch {}, {} clients with {} under way, ids by {}, seed {}",
+                grouped(report.accounts),
+                report.hot,
+                grouped(u64::from(report.batch)),
+                report.clients,
+                report.under_way,
+                report.ids,
+                report.seed
+            ),
+        ),
+        ("setting", report.setting.clone()),
+    ];
+    if let Some(rate) = report.per_second {
+        let done = grouped(report.done);
+        lines.push(("rate", format!("{} transfers/s: {done} in {:.2} s", grouped(rate), report.seconds)));
+    }
+    lines.extend(report.latency_ms.map(|latency| ("latency", latency_words(&latency))));
+    if let Some(latency) = report.read_latency_ms {
+        lines.push(("reads", format!("{}: {}", grouped(report.reads), latency_words(&latency))));
+    }
+    if let Some(ready) = report.ready_ms {
+        let replayed = grouped(report.replayed_entries.unwrap_or(0));
+        lines.push((
+            "ready",
+            format!("{ready:.0} ms from start to first answer; {replayed} entries replayed"),
+        ));
+    }
+    lines.push(("disk", disk_words(report)));
+    lines.push(("memory", memory_words(report)));
+    if report.cpu_seconds > 0.0 {
+        let (all, client) = (report.cpu_seconds, report.cpu_client_seconds);
+        lines.push(("processor", format!("{all:.2} s, of which the clients {client:.2} s")));
+    }
+    for (status, count) in &report.refused {
+        lines.push(("refused", format!("{} {status}", grouped(*count))));
+    }
+    lines.push(("machine", machine_words(&report.machine)));
+    lines.push(("commit", format!("{} ({} build)", report.commit, report.build)));
+    lines
+}
+
+fn latency_words(latency: &Latency) -> String {
+    let Latency { p50, p90, p99, p999, max } = latency;
+    format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, p99.9 {p999:.2}, max {max:.2} ms")
+}
+
+fn disk_words(report: &Report) -> String {
+    let parts: Vec<String> =
+        report.disk_parts.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
+    let each = report.disk_bytes_per_record;
+    let words = format!("{} ({}); {each} bytes a transfer", size(report.disk_bytes), parts.join(", "));
+    match report.written_bytes_per_record {
+        Some(written) => format!("{words}, {written} written"),
+        None => words,
+    }
+}
+
+fn memory_words(report: &Report) -> String {
+    let (now, peak) = (size(report.rss_bytes), size(report.rss_peak_bytes));
+    let words = format!("{now} resident, {peak} at most");
+    let each = report.rss_bytes_per_account;
+    if each > 0.0 { format!("{words}, {each} bytes an account when it is opened") } else { words }
+}
+
+fn machine_words(machine: &Machine) -> String {
+    let Machine { processor, processors, memory_bytes, kernel, file_system } = machine;
+    format!("{processors} x {processor}, {}, Linux {kernel}, {file_system}", size(*memory_bytes))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.scenario)?;
+        for (name, words) in lines(self) {
+            writeln!(f, "  {name:<12}{words}")?;
+        }
+        if self.verified {
+            writeln!(
+                f,
+                "  verified    the books hold exactly what was acknowledged, and their audit is clean"
+            )?;
+            if self.build == "debug" {
+                writeln!(f, "  no rate     a debug build measures nothing; build with --release")?;
+            }
+            return Ok(());
+        }
+        writeln!(f, "  NOT VERIFIED, so there is no rate:")?;
+        self.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_comes_back_from_its_json() {
+        let report = Report { scenario: "transfers".to_owned(), done: 7, ..Report::default() };
+        let read: Report = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(read, report);
+        assert!(report.to_string().contains("NOT VERIFIED"));
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!((grouped(0), grouped(1_234_567)), ("0".to_owned(), "1,234,567".to_owned()));
+    }
+}

@@ -1,0 +1,171 @@
+//! The scenarios, by name, with what each takes where nothing is said.
+
+mod embedded;
+pub mod restart;
+
+use crate::fault::{Fault, Run};
+use crate::machine::Machine;
+use crate::measure::{disk_bytes, figure, ratio};
+use crate::report::{BUILD, Report, rounded};
+use crate::workload::{Hot, Ids, Kinds, Workload};
+use fen_ledger::EVENTS_MAX;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use embedded::run;
+
+/// A scenario on one node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scenario {
+    /// Large batches, as many as fit.
+    Transfers,
+    /// Many clients, each sending one transfer at a time.
+    Singles,
+    /// Transfers, reservations with their ends, look-ups and statements side by side.
+    Mixed,
+    /// A process is killed under load, and another opens its books.
+    Restart,
+}
+
+impl Scenario {
+    /// Its name on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transfers => "transfers",
+            Self::Singles => "singles",
+            Self::Mixed => "mixed",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// A run, before it begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Which.
+    pub scenario: Scenario,
+    /// How many accounts.
+    pub accounts: u64,
+    /// How many transfers while the clock runs.
+    pub transfers: u64,
+    /// Transfers in a command.
+    pub batch: u32,
+    /// Client threads.
+    pub clients: u32,
+    /// Commands that each client keeps under way.
+    pub under_way: u32,
+    /// How ids are made.
+    pub ids: Ids,
+    /// How accounts are drawn.
+    pub hot: Hot,
+    /// Sending stops after so long, whatever is left.
+    pub seconds_max: Option<Duration>,
+    /// Of the workload.
+    pub seed: u64,
+    /// Where the data goes and stays; a temporary directory if there is none.
+    pub data: Option<PathBuf>,
+}
+
+impl Plan {
+    /// What a scenario does where nothing is said.
+    pub fn of(scenario: Scenario) -> Self {
+        let batch_max = u32::try_from(EVENTS_MAX).unwrap_or(u32::MAX);
+        let (transfers, batch, clients, under_way) = match scenario {
+            Scenario::Transfers | Scenario::Restart => (10_000_000, batch_max, 1, 4),
+            Scenario::Singles => (200_000, 1, 32, 1),
+            Scenario::Mixed => (2_000_000, batch_max, 2, 2),
+        };
+        Self {
+            scenario,
+            accounts: 10_000,
+            transfers,
+            batch,
+            clients,
+            under_way,
+            ids: Ids::Time,
+            hot: Hot::Uniform,
+            seconds_max: None,
+            seed: 42,
+            data: None,
+        }
+    }
+
+    /// What it sends.
+    pub fn workload(&self) -> Workload {
+        let kinds = match self.scenario {
+            Scenario::Mixed => Kinds::TwoPhase,
+            Scenario::Transfers | Scenario::Singles | Scenario::Restart => Kinds::Plain,
+        };
+        let Self { seed, accounts, batch, ids, hot, .. } = *self;
+        Workload { seed, accounts, batch, ids, hot, kinds }
+    }
+
+    /// Batches while the clock runs.
+    pub fn batches(&self) -> u64 {
+        self.transfers.div_ceil(u64::from(self.batch))
+    }
+
+    /// Batches before it starts: a tenth, and not more than half a million transfers.
+    fn warm_up_batches(&self) -> u64 {
+        (self.batches() / 10).min(500_000 / u64::from(self.batch))
+    }
+
+    /// Whether every parameter is in range.
+    ///
+    /// # Errors
+    /// [`Fault::Parameter`] names the one that is not.
+    pub fn check(&self) -> Run<()> {
+        let fault = |words: String| Err(Fault::Parameter(words));
+        let batch = usize::try_from(self.batch).unwrap_or(usize::MAX);
+        if batch == 0 || batch > EVENTS_MAX {
+            return fault(format!("--batch {batch}: a command holds 1 to {EVENTS_MAX} transfers"));
+        }
+        if !(2..=100_000_000).contains(&self.accounts) {
+            return fault(format!("--accounts {}: 2 to 100,000,000 can be driven", self.accounts));
+        }
+        if self.transfers == 0 || self.transfers > 100_000_000_000 {
+            return fault(format!("--transfers {}: 1 to 100,000,000,000 can be sent", self.transfers));
+        }
+        if !(1..=1_024).contains(&self.clients) || !(1..=64).contains(&self.under_way) {
+            return fault("--clients is 1 to 1,024, --under-way 1 to 64".to_owned());
+        }
+        if self.seed == 0 {
+            return fault("--seed 0: a seed is not zero".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A report that has the parameters and the machine, and no figures yet.
+    pub(crate) fn report(&self, place: &Path) -> Report {
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Report {
+            scenario: self.scenario.name().to_owned(),
+            commit: crate::COMMIT.to_owned(),
+            build: BUILD.to_owned(),
+            began: began.as_secs(),
+            seed: self.seed,
+            replicas: 1,
+            shards: 1,
+            accounts: self.accounts,
+            clients: self.clients,
+            batch: self.batch,
+            under_way: self.under_way,
+            ids: self.ids.name().to_owned(),
+            hot: self.hot.name().to_owned(),
+            machine: Machine::this(place),
+            ..Report::default()
+        }
+    }
+}
+
+/// Measures the data directory, for `records` transfers.
+pub(crate) fn weigh(report: &mut Report, place: &Path, records: u64) {
+    report.disk_bytes = disk_bytes(place);
+    report.disk_bytes_per_record = rounded(ratio(figure(report.disk_bytes), figure(records)));
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            report.disk_parts.insert(name, disk_bytes(&entry.path()));
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `fen bench`: the load generator's scenarios, from the command line. What they do is `fen-loadgen`'s.
+//!
+//! **Invariants.** A rate is printed only when the books hold exactly what was acknowledged; otherwise the exit code
+//! is 1. What a scenario needs and is not there is said before anything runs.
+
+use crate::exit::{Exit, Failure, say};
+use crate::progress;
+use clap::{Args, ValueEnum};
+use fen_loadgen::scenario::restart::{self, Part};
+use fen_loadgen::scenario::{self, Plan, Scenario};
+use fen_loadgen::workload::{Hot, Ids};
+use fen_loadgen::{Fault, Report, Watch, html};
+use indicatif::ProgressBar;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Drives a ledger under load, measures it, and checks its books afterwards.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  fen bench transfers --accounts 1000000 --report transfers.html
+  fen bench singles --clients 32
+  fen bench restart --transfers 10000000 --json
+
+transfers  large batches, as many as fit
+singles    many clients, each sending one transfer at a time
+mixed      transfers, reservations and their ends, look-ups and statements side by side
+restart    a process is killed under load, and another opens its books
+
+The ledger runs in the client's process, durable, in a temporary directory that is removed afterwards unless --data
+names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[arg(value_enum)]
+    scenario: Name,
+    /// Copies of the books.
+    #[arg(long, default_value_t = 1)]
+    replicas: u32,
+    /// Shards of the books.
+    #[arg(long, default_value_t = 1)]
+    shards: u32,
+    /// Accounts between which money moves [default: 10000].
+    #[arg(long)]
+    accounts: Option<u64>,
+    /// Transfers while the clock runs [default: 10000000; singles 200000, mixed 2000000].
+    #[arg(long)]
+    transfers: Option<u64>,
+    /// Transfers in a command [default: 8189; singles 1].
+    #[arg(long)]
+    batch: Option<u32>,
+    /// Client threads [default: 1; singles 32, mixed 2].
+    #[arg(long)]
+    clients: Option<u32>,
+    /// Commands that each client keeps under way [default: 4; singles 1, mixed 2].
+    #[arg(long)]
+    under_way: Option<u32>,
+    /// How transfer ids are made.
+    #[arg(long, value_enum, default_value = "time")]
+    ids: IdsName,
+    /// How accounts are drawn.
+    #[arg(long, value_enum, default_value = "uniform")]
+    hot: HotName,
+    /// Stop sending after so many seconds.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Of the workload: the same seed sends the same transfers.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// A new or empty directory for the books; it stays.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write a page with charts, which needs nothing from elsewhere.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Play a part in a scenario of several processes.
+    #[arg(long, value_enum, hide = true, requires = "data")]
+    part: Option<PartName>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Name {
+    Transfers,
+    Singles,
+    Mixed,
+    Restart,
+    #[value(hide = true)]
+    Disburse,
+    #[value(hide = true)]
+    Repay,
+    #[value(hide = true)]
+    DayEnd,
+    #[value(hide = true)]
+    Failover,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum IdsName {
+    Time,
+    Random,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum HotName {
+    Uniform,
+    Zipf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum PartName {
+    Load,
+    Reopen,
+}
+
+impl Arguments {
+    fn scenario(&self) -> Result<Scenario, Failure> {
+        let missing = |what: &str| {
+            Err(Failure::usage(format!("this scenario needs {what}, which `fen bench` cannot start yet"))
+                .mend("scenarios that run: transfers, singles, mixed, restart"))
+        };
+        match self.scenario {
+            Name::Transfers => Ok(Scenario::Transfers),
+            Name::Singles => Ok(Scenario::Singles),
+            Name::Mixed => Ok(Scenario::Mixed),
+            Name::Restart => Ok(Scenario::Restart),
+            Name::Disburse | Name::Repay | Name::DayEnd => missing("a load of loans"),
+            Name::Failover => missing("a cluster of three nodes"),
+        }
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        let usual = Plan::of(self.scenario()?);
+        for (name, value) in [("--replicas", self.replicas), ("--shards", self.shards)] {
+            if value != 1 {
+                let words = format!("{name} {value} needs a cluster, which `fen bench` cannot start yet");
+                return Err(Failure::usage(words).mend(format!("leave {name} out, or say {name} 1")));
+            }
+        }
+        let plan = Plan {
+            accounts: self.accounts.unwrap_or(usual.accounts),
+            transfers: self.transfers.unwrap_or(usual.transfers),
+            batch: self.batch.unwrap_or(usual.batch),
+            clients: self.clients.unwrap_or(usual.clients),
+            under_way: self.under_way.unwrap_or(usual.under_way),
+            ids: match self.ids {
+                IdsName::Time => Ids::Time,
+                IdsName::Random => Ids::Random,
+            },
+            hot: match self.hot {
+                HotName::Uniform => Hot::Uniform,
+                HotName::Zipf => Hot::Zipf,
+            },
+            seconds_max: self.seconds.map(Duration::from_secs),
+            seed: self.seed,
+            data: self.data.clone(),
+            ..usual
+        };
+        plan.check().map_err(|fault| failure(&fault))?;
+        Ok(plan)
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
+    let plan = arguments.plan()?;
+    if let (Some(part), Some(data)) = (arguments.part, &arguments.data) {
+        let part = match part {
+            PartName::Load => Part::Load,
+            PartName::Reopen => Part::Reopen,
+        };
+        return restart::play(part, &plan, data).map(|()| Exit::Done).map_err(|fault| failure(&fault));
+    }
+    let bar = Bar::default();
+    let report = match plan.scenario {
+        Scenario::Transfers | Scenario::Singles | Scenario::Mixed => scenario::run(&plan, &bar),
+        Scenario::Restart => {
+            let program = std::env::current_exe()
+                .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
+            restart::run(&plan, &|part, place| part_command(&program, &plan, part, place), &bar)
+        }
+    };
+    bar.end();
+    let report = report.map_err(|fault| failure(&fault))?;
+    if let Some(path) = &arguments.report {
+        std::fs::write(path, html::page(&report)).map_err(|error| {
+            Failure::unreachable(format!("{}: cannot be written: {error}", path.display()))
+        })?;
+    }
+    say(&text(&report, json)?)?;
+    Ok(if report.verified { Exit::Done } else { Exit::Refused })
+}
+
+fn text(report: &Report, json: bool) -> Result<String, Failure> {
+    if !json {
+        return Ok(report.to_string());
+    }
+    let line = report.json().map_err(|error| Failure::refused(format!("the report is no JSON: {error}")))?;
+    Ok(line + "\n")
+}
+
+/// This program again, for a part of the plan.
+fn part_command(program: &Path, plan: &Plan, part: Part, place: &Path) -> std::process::Command {
+    let part = match part {
+        Part::Load => "load",
+        Part::Reopen => "reopen",
+    };
+    let mut command = std::process::Command::new(program);
+    command.args(["bench", plan.scenario.name(), "--part", part]).arg("--data").arg(place);
+    let numbers = [
+        ("--accounts", plan.accounts),
+        ("--transfers", plan.transfers),
+        ("--batch", u64::from(plan.batch)),
+        ("--clients", u64::from(plan.clients)),
+        ("--under-way", u64::from(plan.under_way)),
+        ("--seed", plan.seed),
+    ];
+    for (name, number) in numbers {
+        command.args([name, &number.to_string()]);
+    }
+    command.args(["--ids", plan.ids.name(), "--hot", plan.hot.name()]);
+    command
+}
+
+/// What a fault of a run means to the person at the terminal.
+pub(crate) fn failure(fault: &Fault) -> Failure {
+    match fault {
+        Fault::Parameter(words) => Failure::usage(words.clone()),
+        Fault::Ledger(_)
+        | Fault::Place { .. }
+        | Fault::Process(_)
+        | Fault::Accounts(_)
+        | Fault::File { .. } => Failure::unreachable(fault.to_string()),
+    }
+}
+
+/// A bar for each step of a run.
+#[derive(Default)]
+struct Bar(Mutex<Option<ProgressBar>>);
+
+impl Bar {
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Watch for Bar {
+    fn step(&self, name: &'static str, total: u64) {
+        self.end();
+        *self.bar() = Some(progress::items(name, total));
+    }
+
+    fn done(&self, count: u64) {
+        if let Some(bar) = &*self.bar() {
+            bar.inc(count);
+        }
+    }
+}
