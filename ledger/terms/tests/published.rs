@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{draws, expect, fees, interests, lines, loan, money, period, rounding};
+use common::{MONTH, day, draws, expect, fees, interests, lines, loan, money, period, rounding};
 use fen_terms::{
     Accrual, Amortisation, DayCount, FlatBase, Grace, InterestMethod, LaterDraws, Percent, PeriodUnit, Rate,
-    RoundingMode, Terms, schedule,
+    RoundingMode, Terms, Timing, schedule,
 };
 
 /// A microloan: 0.05 % a day, equal principal, five months.
@@ -625,4 +625,45 @@ fn fineract_level_instalments_by_the_day_over_six_months() {
     let rows = schedule(&terms).unwrap().instalments;
     assert_eq!(rows[0].interest, money("49.32"));
     assert!(rows[..5].iter().all(|row| row.total == money("863.00")), "{rows:?}");
+}
+
+#[test]
+fn fineract_a_first_period_of_seventeen_days() {
+    // The level answers to the short first period; 17 days of a month of 31 count 30 x 17/31.
+    let terms = Terms {
+        timing: Timing::Regular { periods: 6, period: MONTH, first_due_on: Some(day("2024-02-01")) },
+        day_count: DayCount::Thirty360,
+        ..loan("192.22", "9.99", 6, "2024-01-15")
+    };
+    expect(
+        &terms,
+        &[
+            ("31.97", "0.88", "160.25"),
+            ("31.52", "1.33", "128.73"),
+            ("31.78", "1.07", "96.95"),
+            ("32.04", "0.81", "64.91"),
+            ("32.31", "0.54", "32.60"),
+            ("32.60", "0.27", "0.00"),
+        ],
+    );
+}
+
+#[test]
+fn fineract_draws_that_come_after_the_first_day() {
+    let terms = Terms {
+        disbursements: draws(&[("2024-01-05", "100.00"), ("2024-01-08", "50.00"), ("2024-01-08", "25.00")]),
+        principal: money("175.00"),
+        ..six_months(DayCount::Thirty360)
+    };
+    expect(
+        &terms,
+        &[
+            ("28.79", "1.15", "146.21"),
+            ("28.78", "1.16", "117.43"),
+            ("29.01", "0.93", "88.42"),
+            ("29.24", "0.70", "59.18"),
+            ("29.47", "0.47", "29.71"),
+            ("29.71", "0.23", "0.00"),
+        ],
+    );
 }
