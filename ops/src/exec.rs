@@ -9,7 +9,10 @@
 
 mod filters;
 mod lines;
+mod loan_reply;
+mod loans;
 mod order;
+mod products;
 mod records;
 mod reply;
 
@@ -17,9 +20,11 @@ use crate::exit::{Exit, Failure};
 use crate::faults::{broken, open};
 use crate::json::{Path, Wrong, parse};
 use clap::Args;
-use fen_book::{STAMP_MAX, Stamp};
-use fen_ledger::{Body, Fault, Ledger, Reply};
+use fen_book::loan::command::ORDERS_MAX;
+use fen_book::{BusinessDate, STAMP_MAX, Stamp};
+use fen_ledger::{Body, Fault, Ledger, LoanCommand, LoanReply, Reply};
 use lines::{LINE_SIZE_MAX, Line, next_line};
+use loans::LoanEvent;
 use order::{Order, order};
 use reply::{refusal, reply};
 use std::io::{BufRead, Write};
@@ -51,6 +56,16 @@ Beyond the common protocol:
   post_pending_chains, void_pending_chains (events {"id", "pending_id"}, at most 64): ends, all or none, every open
     pending transfer of the linked chain that pending_id belongs to, by transfers id, id + 1, ...
   lookup_positions (ids): {"account", "limit", "pendings": [{"id", "amount", "expires_at"}]}, read at one moment.
+
+Loans (amounts in minor units, dates like 2026-03-02; one event in the line, or several in "events"):
+  put_product: id, ledger, terms as in `fen schedule`, allocation {order, direction}, in_advance, prepayment,
+    interest_on, settlement_day_bears_interest, penalty_multiple, amount_min, amount_max, periods_min, periods_max,
+    rate_min, rate_max, auto_debit, classification {special_mention, substandard, doubtful, loss, non_accrual}
+    (more days past due than), stages {stage_2, stage_3} (days), provisioning {normal, ...} (per cent),
+    limits {borrowers, exposure, exposure_per_borrower, regions, ends_on}, funders [{id, share}], stopped.
+  open_line, disburse, repay, prepay, charge, waive, reverse, chargeback, refund, reschedule, charge_off, write_off,
+    recover, sell: id, loan_id, effective_on, and what each needs.
+  lookup_loans (ids); day_end {"through"}.
 
 A line that is no command is answered {"error": {"line", "field", "reason"}} and changes nothing.
 Without --data the ledger is in memory; its clock starts at 1577836800000000000 (2020-01-01T00:00Z) and moves by
@@ -148,6 +163,10 @@ fn answer(ledger: &Ledger, order: Order) -> Result<String, Fault> {
         Order::PostPendingChains(events) | Order::VoidPendingChains(events) => {
             changed(ledger, op, Body::ChainEnds(events))
         }
+        Order::PutProduct(product) => loans(ledger, op, &LoanCommand::PutProduct(product)),
+        Order::Loans(_, events) => loan_events(ledger, op, events),
+        Order::DayEnd(through) => day_end(ledger, op, through),
+        Order::LookupLoans(ids) => Ok(reply(op, &ledger.lookup_loans(&ids)?)),
         Order::LookupAccounts(ids) => Ok(reply(op, &ledger.lookup_accounts(&ids)?)),
         Order::LookupTransfers(ids) => Ok(reply(op, &ledger.lookup_transfers(&ids)?)),
         Order::LookupPositions(ids) => Ok(reply(op, &ledger.lookup_positions(&ids)?)),
@@ -171,6 +190,42 @@ fn changed(ledger: &Ledger, op: &str, body: Body) -> Result<String, Fault> {
         Reply::Receipts(receipts) => reply(op, &receipts),
         Reply::Limits(outcomes) => reply(op, &outcomes),
         Reply::ChainEnds(outcomes) => reply(op, &outcomes),
-        Reply::Loans(_) | Reply::Done => reply::<Stamp>(op, &[]),
+        Reply::Loans(LoanReply::Product(outcome)) => reply(op, &[outcome]),
+        Reply::Loans(LoanReply::Orders(outcomes)) => reply(op, &outcomes),
+        Reply::Loans(LoanReply::DayEnd(step)) => reply(op, &[step]),
+        Reply::Done => reply::<Stamp>(op, &[]),
     })
+}
+
+fn loans(ledger: &Ledger, op: &str, command: &LoanCommand) -> Result<String, Fault> {
+    changed(ledger, op, Body::Loans(command.encode()))
+}
+
+/// Loan events, in as many commands as they need: each stands for itself.
+fn loan_events(ledger: &Ledger, op: &str, events: Vec<LoanEvent>) -> Result<String, Fault> {
+    let mut outcomes = Vec::with_capacity(events.len());
+    let mut events = events.into_iter();
+    while events.len() > 0 {
+        let orders: Result<Vec<_>, Fault> =
+            events.by_ref().take(ORDERS_MAX).map(|event| event.order(ledger)).collect();
+        if let LoanReply::Orders(told) = ledger.loans(&LoanCommand::Orders(orders?))? {
+            outcomes.extend(told);
+        }
+    }
+    Ok(reply(op, &outcomes))
+}
+
+/// The end of a day, chunk after chunk until it is closed or refused.
+fn day_end(ledger: &Ledger, op: &str, through: BusinessDate) -> Result<String, Fault> {
+    let mut loans = 0_u32;
+    loop {
+        let LoanReply::DayEnd(mut step) = ledger.loans(&LoanCommand::DayEnd { through })? else {
+            return Ok(reply::<Stamp>(op, &[]));
+        };
+        loans = loans.saturating_add(step.loans);
+        if step.is_done {
+            step.loans = loans;
+            return Ok(reply(op, &[step]));
+        }
+    }
 }

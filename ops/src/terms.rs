@@ -4,6 +4,7 @@
 //! the way turns them into floats. A JSON number is taken too, in the digits that it was written with.
 
 use crate::json::{Json, Path, Wrong, integer, list, object, text, unknown_field};
+use fen_book::loan::product::StatedTerms;
 use fen_terms::{
     Accrual, Amortisation, Currency, Day, DayCount, Draw, Fee, FlatBase, Grace, InterestMethod, LaterDraws,
     Money, Percent, Period, PeriodUnit, Rate, Rounding, RoundingMode, Terms, Timing,
@@ -47,7 +48,8 @@ pub(crate) fn terms(json: &Json) -> Result<(Terms, Currency), Wrong> {
         accrual: fields.must("interest_accrual", accrual)?,
         day_count: fields.must("day_count", day_count)?,
         disbursed_on: fields.must("disbursed_on", day)?,
-        rounding: fields.must("rounding", |json, at| rounding(json, at, currency))?,
+        rounding: fields
+            .must("rounding", |json, at| rounding(json, at, |json, at| money(json, at, currency)))?,
         down_payment: fields.may("down_payment_percent", percent)?,
         flat_base: fields.may("flat_base", flat_base)?.unwrap_or(FlatBase::Financed),
         grace: fields.may("grace", grace)?.unwrap_or_default(),
@@ -62,14 +64,65 @@ pub(crate) fn terms(json: &Json) -> Result<(Terms, Currency), Wrong> {
     Ok((terms, currency))
 }
 
+/// The terms that a product, or a loan of it, may state, by the same names.
+pub(crate) const STATED: [&str; 15] = [
+    "annual_rate",
+    "daily_rate",
+    "periods",
+    "period",
+    "first_due_on",
+    "due_dates",
+    "amortisation",
+    "interest",
+    "interest_accrual",
+    "day_count",
+    "rounding",
+    "down_payment_percent",
+    "flat_base",
+    "grace",
+    "later_draws",
+];
+
+/// What of [`STATED`] an object states. Money is in minor units here; an amount with a point in it can only be meant
+/// in major units, and is taken so where the currency is known.
+pub(crate) fn stated_terms(fields: &Fields, currency: Option<Currency>) -> Result<StatedTerms, Wrong> {
+    let rate = if fields.has("annual_rate") || fields.has("daily_rate") { Some(rate(fields)?) } else { None };
+    Ok(StatedTerms {
+        rate,
+        periods: fields.may("periods", integer)?,
+        period: fields.may("period", period)?,
+        first_due_on: fields.may("first_due_on", day)?,
+        due_dates: fields.may("due_dates", days)?,
+        amortisation: fields.may("amortisation", amortisation)?,
+        interest: fields.may("interest", interest)?,
+        accrual: fields.may("interest_accrual", accrual)?,
+        day_count: fields.may("day_count", day_count)?,
+        rounding: fields
+            .may("rounding", |json, at| rounding(json, at, |json, at| minor_money(json, at, currency)))?,
+        down_payment: fields.may("down_payment_percent", percent)?,
+        flat_base: fields.may("flat_base", flat_base)?,
+        grace: fields.may("grace", grace)?,
+        later_draws: fields.may("later_draws", later_draws)?,
+    })
+}
+
+fn minor_money(json: &Json, at: &Path, currency: Option<Currency>) -> Result<Money, Wrong> {
+    match (json, currency) {
+        (Json::Text(text), Some(currency)) if text.contains('.') => money(json, at, currency),
+        (Json::Number(digits), Some(currency)) if digits.contains('.') => money(json, at, currency),
+        _ => integer(json, at).map(Money::new),
+    }
+}
+
 /// The fields of one object, all of them known.
-struct Fields<'j, 'a> {
+pub(crate) struct Fields<'j, 'a> {
     fields: &'j [(Cow<'a, str>, Json<'a>)],
     path: &'j Path<'j>,
 }
 
 impl<'j, 'a> Fields<'j, 'a> {
-    fn of(json: &'j Json<'a>, path: &'j Path<'j>, known: &[&str]) -> Result<Self, Wrong> {
+    /// The fields of `json`, which must be among `known`.
+    pub(crate) fn of(json: &'j Json<'a>, path: &'j Path<'j>, known: &[&str]) -> Result<Self, Wrong> {
         let fields = object(json, path)?;
         match fields.iter().find(|(name, _)| !known.contains(&name.as_ref())) {
             Some((name, _)) => Err(unknown_field(&path.field(name), known)),
@@ -77,8 +130,13 @@ impl<'j, 'a> Fields<'j, 'a> {
         }
     }
 
+    /// Whether a field is there; `null` is as good as absent.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, json)| field == name && *json != Json::Null)
+    }
+
     /// A field that may be absent; `null` is as good as absent.
-    fn may<T>(
+    pub(crate) fn may<T>(
         &self,
         name: &str,
         read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>,
@@ -88,7 +146,11 @@ impl<'j, 'a> Fields<'j, 'a> {
     }
 
     /// A field that must be there.
-    fn must<T>(&self, name: &str, read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>) -> Result<T, Wrong> {
+    pub(crate) fn must<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>,
+    ) -> Result<T, Wrong> {
         self.may(name, read)?.ok_or_else(|| self.path.field(name).wrong("is missing"))
     }
 }
@@ -143,14 +205,16 @@ fn money(json: &Json, at: &Path, currency: Currency) -> Result<Money, Wrong> {
     })
 }
 
-fn percent(json: &Json, at: &Path) -> Result<Percent, Wrong> {
+/// A percentage.
+pub(crate) fn percent(json: &Json, at: &Path) -> Result<Percent, Wrong> {
     let digits = figure(json, at, "\"7.2\"")?;
     Percent::parse(digits).ok_or_else(|| {
         at.wrong(format!("'{digits}' is no percentage; write it like \"7.2\", from 0 to 10000"))
     })
 }
 
-fn day(json: &Json, at: &Path) -> Result<Day, Wrong> {
+/// A date.
+pub(crate) fn day(json: &Json, at: &Path) -> Result<Day, Wrong> {
     let date = text(json, at)?;
     Day::parse(date).ok_or_else(|| {
         at.wrong(format!("'{date}' is no date from {} to {} like 2026-03-02", Day::MIN, Day::MAX))
@@ -199,13 +263,16 @@ fn period(json: &Json, at: &Path) -> Result<Period, Wrong> {
     Ok(Period { unit: fields.must("unit", period_unit)?, every: fields.may("every", integer)?.unwrap_or(1) })
 }
 
-fn rounding(json: &Json, at: &Path, currency: Currency) -> Result<Rounding, Wrong> {
+fn rounding(
+    json: &Json,
+    at: &Path,
+    unit: impl Fn(&Json, &Path) -> Result<Money, Wrong>,
+) -> Result<Rounding, Wrong> {
     let fields = Fields::of(json, at, &["mode", "to", "instalment_to"])?;
-    let unit = |json: &Json, at: &Path| money(json, at, currency);
     Ok(Rounding {
         mode: fields.must("mode", rounding_mode)?,
-        to: fields.must("to", unit)?,
-        instalment_to: fields.may("instalment_to", unit)?,
+        to: fields.must("to", &unit)?,
+        instalment_to: fields.may("instalment_to", &unit)?,
     })
 }
 

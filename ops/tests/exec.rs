@@ -246,3 +246,43 @@ fn a_chain_of_reservations_ends_as_one_and_balances_come_back() {
     assert_eq!(session.ask(&refused)["results"][0]["debit_balances"], Value::Null);
     assert_eq!(session.end(), 0);
 }
+
+#[test]
+fn a_loan_lives_from_its_product_to_its_last_instalment() {
+    let mut session = Session::start(&[]);
+    open_two(&mut session);
+    session.ask(&transfer(80, 1, 2, "1000000", ""));
+    let product = session.ask(
+        r#"{"op":"put_product","id":"900","ledger":156,"daily_rate":"0.05","periods":5,"period":{"unit":"month","every":1},"amortisation":"equal_principal","day_count":"act/365","rounding":{"mode":"half_even","to":"1"}}"#,
+    );
+    assert_eq!(statuses(&product), ["created"]);
+    let disburse = r#"{"op":"disburse","id":"901","loan_id":"77","product_id":"900","account_id":"2","amount":"1000000","effective_on":"2018-09-11"}"#;
+    assert_eq!(statuses(&session.ask(disburse)), ["created"]);
+    assert_eq!(statuses(&session.ask(disburse)), ["exists"]);
+    let found = session.ask(r#"{"op":"lookup_loans","ids":["77","78"]}"#);
+    let loan = &found["results"][0];
+    let interest: Vec<_> = loan["instalments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["due"]["interest"].as_str().unwrap())
+        .collect();
+    assert_eq!(interest, ["15000", "12400", "9000", "6200", "3100"]);
+    assert_eq!(found["results"][1], Value::Null);
+
+    let day_end = session.ask(r#"{"op":"day_end","through":"2018-10-11"}"#);
+    assert_eq!(day_end["results"][0]["business_date"], json!("2018-10-12"));
+    let overdue = session.ask(r#"{"op":"lookup_loans","ids":["77"]}"#);
+    assert_eq!(
+        (&overdue["results"][0]["days_past_due"], &overdue["results"][0]["class"]),
+        (&json!(1), &json!("special_mention"))
+    );
+    let repay = r#"{"op":"repay","id":"902","loan_id":"77","account_id":"2","amount":"215000","effective_on":"2018-10-11"}"#;
+    assert_eq!(statuses(&session.ask(repay)), ["created"]);
+    assert_eq!(statuses(&session.ask(r#"{"op":"reverse","id":"903","event_id":"902"}"#)), ["created"]);
+    assert_eq!(
+        statuses(&session.ask(r#"{"op":"reverse","id":"904","event_id":"902"}"#)),
+        ["event_already_reversed"]
+    );
+    assert_eq!(session.end(), 0);
+}

@@ -1,11 +1,16 @@
 //! From a line's JSON to an [`Order`]: every field known, every type right, or the whole line is refused.
 
 use super::filters::{account_filter, query_filter};
+use super::loans::{LOAN_OPS, LoanEvent, business_date, loan_events};
+use super::products;
 use super::records::{AccountEvent, account, chain_end, limit_change, transfer};
 use crate::json::{Json, Path, Wrong, boolean, id, integer, list, object, required, text, unknown_field};
+use crate::terms::day;
+use fen_book::loan::order::LoanId;
+use fen_book::loan::product::Product;
 use fen_book::{
-    Account, AccountFilter, AccountId, AccountOpening, CHAIN_ENDS_MAX, ChainEnd, EVENTS_MAX, LimitChange,
-    QueryFilter, STAMP_MAX, Transfer, TransferFlags, TransferId,
+    Account, AccountFilter, AccountId, AccountOpening, BusinessDate, CHAIN_ENDS_MAX, ChainEnd, EVENTS_MAX,
+    LimitChange, QueryFilter, STAMP_MAX, Transfer, TransferFlags, TransferId,
 };
 use std::borrow::Cow;
 
@@ -26,6 +31,14 @@ pub(crate) enum Order {
     PostPendingChains(Vec<ChainEnd>),
     /// `void_pending_chains`
     VoidPendingChains(Vec<ChainEnd>),
+    /// `put_product`
+    PutProduct(Box<Product>),
+    /// Loan events, with their op
+    Loans(&'static str, Vec<LoanEvent>),
+    /// `day_end`
+    DayEnd(BusinessDate),
+    /// `lookup_loans`
+    LookupLoans(Vec<LoanId>),
     /// `lookup_accounts`
     LookupAccounts(Vec<AccountId>),
     /// `lookup_transfers`
@@ -44,8 +57,8 @@ pub(crate) enum Order {
     Tick(u64),
 }
 
-/// Every op, as listed to who asks for another.
-pub(crate) const OPS: [&str; 13] = [
+/// Every op but those of loan events, as listed to who asks for another.
+pub(crate) const OPS: [&str; 16] = [
     "create_accounts",
     "create_transfers",
     "set_limits",
@@ -59,6 +72,9 @@ pub(crate) const OPS: [&str; 13] = [
     "query_accounts",
     "query_transfers",
     "tick",
+    "put_product",
+    "lookup_loans",
+    "day_end",
 ];
 
 impl Order {
@@ -70,6 +86,10 @@ impl Order {
             Self::SetLimits(_) => "set_limits",
             Self::PostPendingChains(_) => "post_pending_chains",
             Self::VoidPendingChains(_) => "void_pending_chains",
+            Self::PutProduct(_) => "put_product",
+            Self::Loans(op, _) => op,
+            Self::DayEnd(_) => "day_end",
+            Self::LookupLoans(_) => "lookup_loans",
             Self::LookupAccounts(_) => "lookup_accounts",
             Self::LookupTransfers(_) => "lookup_transfers",
             Self::LookupPositions(_) => "lookup_positions",
@@ -108,8 +128,22 @@ pub(crate) fn order(json: &Json) -> Result<Order, Wrong> {
         "query_accounts" => Ok(Order::QueryAccounts(query_filter(only(fields, "filter")?)?)),
         "query_transfers" => Ok(Order::QueryTransfers(query_filter(only(fields, "filter")?)?)),
         "tick" => tick(fields),
-        _ => Err(op_path.wrong(format!("is no op; known are {}", OPS.join(", ")))),
+        "put_product" => products::product(json).map(|product| Order::PutProduct(Box::new(product))),
+        "day_end" => day_end(fields),
+        "lookup_loans" => Ok(Order::LookupLoans(ids(fields, LoanId::from)?)),
+        op => {
+            if let Some(op) = LOAN_OPS.into_iter().find(|known| *known == op) {
+                return Ok(Order::Loans(op, loan_events(op, json, fields)?));
+            }
+            let known: Vec<&str> = OPS.into_iter().chain(LOAN_OPS).collect();
+            Err(op_path.wrong(format!("is no op; known are {}", known.join(", "))))
+        }
     }
+}
+
+fn day_end(fields: &[Field]) -> Result<Order, Wrong> {
+    let through = day(only(fields, "through")?, &Path::Line.field("through"))?;
+    Ok(Order::DayEnd(business_date(through)))
 }
 
 /// The values of the fields that an op has beside `op`; what is in `names` may be absent here.
@@ -236,7 +270,9 @@ mod tests {
                 | "set_limits"
                 | "post_pending_chains"
                 | "void_pending_chains" => format!("{{\"op\":\"{op}\",\"events\":[{{}}]}}"),
-                "lookup_accounts" | "lookup_transfers" | "lookup_positions" => {
+                "put_product" => format!("{{\"op\":\"{op}\"}}"),
+                "day_end" => format!("{{\"op\":\"{op}\",\"through\":\"2026-03-31\"}}"),
+                "lookup_accounts" | "lookup_transfers" | "lookup_positions" | "lookup_loans" => {
                     format!("{{\"op\":\"{op}\",\"ids\":[1,\"0x2\"]}}")
                 }
                 "tick" => format!("{{\"op\":\"{op}\",\"nanoseconds\":\"5\"}}"),
