@@ -88,6 +88,9 @@ fn checkpoints_follow_each_other() {
             disk.crash(number);
             store = open(&disk).unwrap();
             assert_eq!(check(&store.current()).unwrap(), number);
+            let shared = Arc::new(disk.clone());
+            let mut older = PageStore::open_generation(shared, Path::new(DIRECTORY), number - 1).unwrap();
+            assert_eq!(check(&older.current()).unwrap(), number - 1, "the one before is whole");
         }
         assert_eq!(store.previous_generation(), (number > 1).then(|| number - 1));
     }

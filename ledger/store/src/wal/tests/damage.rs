@@ -103,6 +103,32 @@ fn a_batch_in_the_place_of_another_is_damage() {
     assert_eq!(open(&disk).unwrap().indexes(), [0, 1, 2, 3]);
 }
 
+/// Two logs of one identity, as when a backup is put back in part: each segment is sound, together they are not.
+#[test]
+fn a_segment_of_another_past_is_damage() {
+    let log = |bodies: &[usize]| {
+        let disk = MemoryDisk::new();
+        let mut opened = open(&disk).unwrap();
+        for (length, index) in bodies.iter().zip(0..) {
+            opened.wal.append(&entry(index, &vec![1; *length])).unwrap();
+            opened.wal.commit().unwrap();
+        }
+        assert_eq!(opened.wal.segment(), SegmentNumber::new(2));
+        disk.crash(0);
+        disk
+    };
+    let (block, two_blocks) = (4096 - 64, 8192 - 64);
+    let seven = log(&[block; 8]);
+    let four = log(&[two_blocks, two_blocks, two_blocks, block, block]);
+    let second = "00000000000000000002.wal";
+    restore(&seven, second, &content(&four, second));
+    let text = open(&seven).err().unwrap().to_string();
+    assert!(
+        text.starts_with(&format!("{second} is damaged at byte 0: the segment does not continue")),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_missing_segment_is_named() {
     let (disk, names) = written(true);
