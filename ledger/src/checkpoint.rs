@@ -2,6 +2,7 @@
 
 use crate::apply::Note;
 use crate::fault::{Fault, words};
+use crate::room::until_room;
 use crate::shard::CheckpointHeader;
 use crossbeam_channel::{Receiver, Sender};
 use fen_book::image::{Table, TablePage};
@@ -9,7 +10,7 @@ use fen_store::checkpoint::{CheckpointFault, PageId, PageStore};
 use fen_store::journal::Journal;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
 /// What the apply thread hands over, in this order.
@@ -29,6 +30,8 @@ pub(crate) struct Checkpoints {
     pub(crate) sealed: Receiver<u32>,
     pub(crate) notes: Sender<Note>,
     pub(crate) release: Arc<AtomicU64>,
+    /// Set when the ledger closes: nothing waits for room any more.
+    pub(crate) closing: Arc<AtomicBool>,
     /// Where replay starts from the checkpoint in force.
     pub(crate) replay_from: u64,
 }
@@ -46,10 +49,6 @@ impl Checkpoints {
                     let _gone = self.notes.send(Note::CheckpointDone);
                 }
                 Ok(false) => return,
-                Err(fault @ CheckpointFault::Full { .. }) => {
-                    eprintln!("fen: no checkpoint for now, the log grows: {fault}");
-                    let _gone = self.notes.send(Note::CheckpointDone);
-                }
                 Err(fault) => {
                     let _gone = self.notes.send(Note::Broken(Fault::Stopped(words(&fault))));
                     return;
@@ -58,7 +57,8 @@ impl Checkpoints {
         }
     }
 
-    /// False where the ledger was closed before the checkpoint was whole.
+    /// False where the ledger was closed before the checkpoint was whole. A full disk is waited for: the book has
+    /// forgotten that these pages changed, so no later checkpoint would have them.
     fn write(
         &mut self,
         header: &CheckpointHeader,
@@ -68,6 +68,7 @@ impl Checkpoints {
             |id: &PageId| Table::OF_OPEN_CHUNK.iter().any(|table| table.number() == id.table);
         let mut left_over: BTreeSet<PageId> =
             self.store.current().pages().map(|(id, _)| id).filter(is_of_open_chunk).collect();
+        let is_full = |fault: &CheckpointFault| matches!(fault, CheckpointFault::Full { .. });
         let mut draft = self.store.draft()?;
         loop {
             match work.recv() {
@@ -75,7 +76,9 @@ impl Checkpoints {
                     for page in pages {
                         let id = PageId { table: page.table.number(), page: page.page };
                         left_over.remove(&id);
-                        draft.put(id, &page.bytes)?;
+                        let put = until_room(&self.closing, is_full, || draft.put(id, &page.bytes));
+                        let Some(put) = put else { return Ok(false) };
+                        put?;
                     }
                 }
                 Ok(CheckpointWork::End) => break,
@@ -90,7 +93,9 @@ impl Checkpoints {
                 return Ok(false);
             }
         }
-        draft.finish(header.as_bytes())?;
-        Ok(true)
+        match until_room(&self.closing, is_full, || draft.finish(header.as_bytes())) {
+            Some(finished) => finished.map(|_| true),
+            None => Ok(false),
+        }
     }
 }

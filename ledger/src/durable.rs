@@ -17,14 +17,17 @@ use crate::seal::Sealer;
 use crate::shard::{Shard, touched_ids};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use fen_book::{Command, Reply, Stamp};
-use fen_store::checkpoint::PageStore;
+use fen_store::checkpoint::{CheckpointFault, PageStore};
 use fen_store::disk::Disk;
 use fen_store::journal::Journal;
 use fen_store::wal::{Found, LogIndex, SegmentNumber, Wal, WalOptions};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+
+/// Where the checkpoints are.
+const CHECKPOINT: &str = "checkpoint";
 
 /// How a durable ledger runs.
 #[derive(Clone, Debug)]
@@ -51,6 +54,8 @@ pub struct Recovery {
     pub replayed_entries: u64,
     /// Whether an unfinished last write was cut off; nothing of it was ever acknowledged.
     pub cut_a_torn_write: bool,
+    /// Whether the newest checkpoint was damaged, so that the one before it and a longer replay had to serve.
+    pub newest_checkpoint_was_damaged: bool,
 }
 
 /// The running ledger.
@@ -62,6 +67,7 @@ pub(crate) struct Durable {
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
     recovery: Recovery,
+    closing: Arc<AtomicBool>,
 }
 
 /// A directory read back into memory, before any thread runs.
@@ -78,12 +84,14 @@ fn open_fault(fault: &dyn std::fmt::Display) -> Fault {
 
 fn recover(disk: &Arc<dyn Disk>) -> Answer<Recovered> {
     let Format { identity } = check_or_create(disk)?;
-    let store =
-        PageStore::open(Arc::clone(disk), Path::new("checkpoint")).map_err(|fault| open_fault(&fault))?;
     let journal =
         Journal::open(Arc::clone(disk), Path::new("journal")).map_err(|fault| open_fault(&fault))?;
-    let mut shard = Shard::restore(&store, Arc::new(journal))?;
-    let mut recovery = Recovery { checkpoint_index: shard.applied().get(), ..Recovery::default() };
+    let Restored { store, mut shard, newest_was_damaged } = restore(disk, &Arc::new(journal))?;
+    let mut recovery = Recovery {
+        checkpoint_index: shard.applied().get(),
+        newest_checkpoint_was_damaged: newest_was_damaged,
+        ..Recovery::default()
+    };
     let mut replayed = 0u64;
     let mut visit = |_, found: Found<'_>| -> Result<(), String> {
         let Found::Entry(entry) = found else { return Ok(()) };
@@ -105,6 +113,49 @@ fn recover(disk: &Arc<dyn Disk>) -> Answer<Recovered> {
     recovery.replayed_entries = replayed;
     recovery.cut_a_torn_write = found.torn.is_some();
     Ok(Recovered { shard, store, wal, recovery })
+}
+
+/// The shard of a checkpoint, before the log is replayed.
+struct Restored {
+    store: PageStore,
+    shard: Shard,
+    newest_was_damaged: bool,
+}
+
+/// The shard of the newest checkpoint; where that is damaged, of the one before, for which the log is kept too.
+fn restore(disk: &Arc<dyn Disk>, journal: &Arc<Journal>) -> Answer<Restored> {
+    let place = Path::new(CHECKPOINT);
+    let newest = PageStore::open(Arc::clone(disk), place);
+    let restored = match &newest {
+        Ok(store) => Shard::restore(store, Arc::clone(journal)),
+        Err(fault) => Err(open_fault(fault)),
+    };
+    let (fault, is_damage) = match (restored, newest) {
+        (Ok(shard), Ok(store)) => return Ok(Restored { store, shard, newest_was_damaged: false }),
+        (Err(fault), newest) => (fault, is_damage(newest)),
+        (Ok(_), Err(_)) => unreachable!("a checkpoint that did not open is not restored"),
+    };
+    let generations = PageStore::generations(disk.as_ref(), place).unwrap_or_default();
+    let before = generations.iter().rev().nth(1).filter(|_| is_damage);
+    let older = before.and_then(|number| PageStore::open_generation(Arc::clone(disk), place, *number).ok());
+    // If the older one is no better, what is wrong with the newest is what people must know.
+    let restored = older.and_then(|store| {
+        let shard = Shard::restore(&store, Arc::clone(journal)).ok()?;
+        Some(Restored { store, shard, newest_was_damaged: true })
+    });
+    if restored.is_some() {
+        eprintln!("fen: {fault}; going on from the checkpoint before it, and a longer replay");
+    }
+    restored.ok_or(fault)
+}
+
+/// Whether a checkpoint that could not be restored has rotted, and is not merely another release's.
+fn is_damage(opened: Result<PageStore, CheckpointFault>) -> bool {
+    let fault = match opened {
+        Ok(store) => store.load(&mut |_, _| Ok(())).err(),
+        Err(fault) => Some(fault),
+    };
+    matches!(fault, Some(CheckpointFault::Damaged { .. } | CheckpointFault::DamagedPage { .. }))
 }
 
 fn checkpoint_replay_from(store: &PageStore) -> u64 {
@@ -141,6 +192,7 @@ impl Durable {
         let (to_checkpoint, checkpoint_queue) = bounded(8);
         let (sealed, sealed_queue) = bounded(1);
         let release = Arc::new(AtomicU64::new(0));
+        let closing = Arc::new(AtomicBool::new(false));
         let next_expiry = Arc::new(AtomicU64::new(Stamp::MAX.get()));
         let journal = Arc::clone(shard.journal());
         let log = Log {
@@ -151,8 +203,13 @@ impl Durable {
             durable,
             wal,
         };
-        let sealer =
-            Sealer { journal: Arc::clone(&journal), spares: log.wal.spares(), notes: notes.clone(), sealed };
+        let sealer = Sealer {
+            journal: Arc::clone(&journal),
+            spares: log.wal.spares(),
+            notes: notes.clone(),
+            sealed,
+            closing: Arc::clone(&closing),
+        };
         let checkpoints = Checkpoints {
             replay_from: checkpoint_replay_from(&store),
             store,
@@ -160,6 +217,7 @@ impl Durable {
             sealed: sealed_queue,
             notes,
             release,
+            closing: Arc::clone(&closing),
         };
         let apply = Apply {
             shard,
@@ -178,7 +236,7 @@ impl Durable {
             spawn("fen-checkpoint", move || checkpoints.run(&checkpoint_queue))?,
         ];
         let submissions = Some(submissions);
-        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, recovery })
+        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, recovery, closing })
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
@@ -232,6 +290,7 @@ impl Drop for Durable {
     /// Waits until what was submitted is durable, applied and answered.
     fn drop(&mut self) {
         self.submissions = None;
+        self.closing.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             let _panicked = thread.join();
         }

@@ -47,6 +47,7 @@ mod format;
 mod history;
 mod log;
 mod memory;
+mod room;
 mod seal;
 pub mod shard;
 

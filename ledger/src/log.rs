@@ -3,17 +3,22 @@
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::fault::{Answer, Fault, words};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use fen_book::{Reply, Stamp};
 use fen_store::wal::{Entry, GroupId, LogIndex, SegmentNumber, Wal, WalFault};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The group of a ledger that is alone on its node.
 pub(crate) const GROUP: GroupId = GroupId::new(1);
 
 /// Bytes that one sync carries at most: past this, commands wait for the next one.
 const COMMIT_BYTES_MAX: usize = 6 << 20;
+
+/// How long it must be quiet before the last write is proven complete by one behind it: not between the commands
+/// of a busy client, whom that would keep waiting.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// A command on its way to the log.
 pub(crate) struct Submission {
@@ -44,7 +49,7 @@ impl Log {
     /// Runs until every sender of `submissions` is gone or the disk breaks.
     pub(crate) fn run(mut self, submissions: &Receiver<Submission>) {
         let mut released = 0;
-        while let Ok(first) = submissions.recv() {
+        while let Some(first) = self.next(submissions) {
             let mut staged = Vec::new();
             if let Err(fault) = self.stage_all(first, submissions, &mut staged).and_then(|()| self.commit()) {
                 refuse_all(staged, submissions, &fault);
@@ -54,15 +59,28 @@ impl Log {
                 return;
             }
             let release = self.release.load(Ordering::Acquire);
-            let due = release > released;
-            if due || submissions.is_empty() {
-                let settled = self.wal.settle();
-                let freed = if due { self.wal.release(SegmentNumber::new(release)) } else { Ok(()) };
-                if let Err(fault) = settled.and(freed) {
+            if release > released {
+                if let Err(fault) = self.wal.release(SegmentNumber::new(release)) {
                     refuse_all(Vec::new(), submissions, &Fault::Stopped(words(&fault)));
                     return;
                 }
                 released = release;
+            }
+        }
+    }
+
+    /// The next command; `None` when there will be none. When it has become quiet the log is settled. A fault of that
+    /// is the next commit's too, so it is told there.
+    fn next(&mut self, submissions: &Receiver<Submission>) -> Option<Submission> {
+        match submissions.recv_timeout(QUIET) {
+            Ok(submission) => Some(submission),
+            Err(RecvTimeoutError::Timeout) => {
+                let _poisoned = self.wal.settle();
+                submissions.recv().ok()
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let _poisoned = self.wal.settle();
+                None
             }
         }
     }

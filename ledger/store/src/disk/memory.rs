@@ -163,10 +163,17 @@ impl State {
         finish(&verdict)
     }
 
+    fn named(&self) -> BTreeSet<usize> {
+        self.names.values().chain(self.names_durable.values()).copied().collect()
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.named().into_iter().map(|content| self.contents[content].size()).sum()
+    }
+
     fn room_for(&self, content: usize, size: u64) -> io::Result<()> {
         let Some(capacity) = self.capacity else { return Ok(()) };
-        let named: BTreeSet<usize> =
-            self.names.values().chain(self.names_durable.values()).copied().collect();
+        let named = self.named();
         let mut used: u64 =
             named.iter().filter(|&&other| other != content).map(|&other| self.contents[other].size()).sum();
         used += size.max(self.contents[content].size());
@@ -246,6 +253,11 @@ impl MemoryDisk {
     /// Limits the sum of all files' sizes; `None` lifts the limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
+    }
+
+    /// The sum of all files' sizes, as the limit counts it.
+    pub fn used_bytes(&self) -> u64 {
+        self.state().used_bytes()
     }
 
     /// Inverts bit `bit` (0 to 7) of the byte at `offset`, durably. False where there is no such byte.

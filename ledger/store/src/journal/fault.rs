@@ -116,6 +116,12 @@ pub enum JournalFault {
 }
 
 impl JournalFault {
+    /// Whether the disk had no room: nothing is broken, and the same call may be made again.
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Disk { source, .. } if full.contains(&source.kind()))
+    }
+
     /// Wraps what the system said.
     pub(crate) fn disk(file: &Path, doing: &'static str, source: io::Error) -> Self {
         Self::Disk { file: file.to_path_buf(), doing, source: Arc::new(source) }
