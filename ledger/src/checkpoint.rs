@@ -10,7 +10,7 @@ use fen_store::checkpoint::{CheckpointFault, PageId, PageStore};
 use fen_store::journal::Journal;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
 /// What the apply thread hands over, in this order.
@@ -32,6 +32,8 @@ pub(crate) struct Checkpoints {
     pub(crate) release: Arc<AtomicU64>,
     /// Set when the ledger closes: nothing waits for room any more.
     pub(crate) closing: Arc<AtomicBool>,
+    /// The chunk at which the checkpoint in force begins.
+    pub(crate) settled: Arc<AtomicU32>,
     /// Where replay starts from the checkpoint in force.
     pub(crate) replay_from: u64,
 }
@@ -46,6 +48,7 @@ impl Checkpoints {
                     // The log stays for the generation before as well: a damaged newest one can be mended from it.
                     self.release.store(self.replay_from, Ordering::Release);
                     self.replay_from = header.replay_from;
+                    self.settled.store(header.book.chunk, Ordering::Release);
                     let _gone = self.notes.send(Note::CheckpointDone);
                 }
                 Ok(false) => return,

@@ -14,7 +14,7 @@ use crate::fault::{Answer, Fault, words};
 use crate::format::{Format, check_or_create};
 use crate::log::{Log, Submission};
 use crate::seal::Sealer;
-use crate::shard::{Shard, touched_ids};
+use crate::shard::{CheckpointHeader, Shard, touched_ids};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use fen_book::{Command, Reply, Stamp};
 use fen_store::checkpoint::{CheckpointFault, PageStore};
@@ -23,8 +23,9 @@ use fen_store::journal::Journal;
 use fen_store::wal::{Found, LogIndex, SegmentNumber, Wal, WalOptions};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use zerocopy::FromBytes;
 
 /// Where the checkpoints are.
 const CHECKPOINT: &str = "checkpoint";
@@ -107,7 +108,7 @@ fn recover(disk: &Arc<dyn Disk>) -> Answer<Recovered> {
         seal_now(&mut shard).map_err(|fault| fault.to_string())
     };
     let options = WalOptions::new(identity);
-    let from = SegmentNumber::new(checkpoint_replay_from(&store));
+    let from = SegmentNumber::new(checkpoint_header(&store).replay_from);
     let (wal, found) = Wal::open(Arc::clone(disk), Path::new("log"), &options, from, &mut visit)
         .map_err(|fault| open_fault(&fault))?;
     recovery.replayed_entries = replayed;
@@ -158,11 +159,10 @@ fn is_damage(opened: Result<PageStore, CheckpointFault>) -> bool {
     matches!(fault, Some(CheckpointFault::Damaged { .. } | CheckpointFault::DamagedPage { .. }))
 }
 
-fn checkpoint_replay_from(store: &PageStore) -> u64 {
-    use crate::shard::CheckpointHeader;
-    use zerocopy::FromBytes;
-    CheckpointHeader::read_from_bytes(store.header())
-        .map_or(SegmentNumber::FIRST.get(), |header| header.replay_from)
+/// What the checkpoint in force says of the log; where there is none, all of the log is replayed.
+fn checkpoint_header(store: &PageStore) -> CheckpointHeader {
+    let none = CheckpointHeader { replay_from: SegmentNumber::FIRST.get(), ..CheckpointHeader::default() };
+    CheckpointHeader::read_from_bytes(store.header()).unwrap_or(none)
 }
 
 /// Replay seals as it goes: chunks that were sealed before the crash are only let go of.
@@ -193,6 +193,8 @@ impl Durable {
         let (sealed, sealed_queue) = bounded(1);
         let release = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
+        let header = checkpoint_header(&store);
+        let settled = Arc::new(AtomicU32::new(header.book.chunk));
         let next_expiry = Arc::new(AtomicU64::new(Stamp::MAX.get()));
         let journal = Arc::clone(shard.journal());
         let log = Log {
@@ -208,16 +210,18 @@ impl Durable {
             spares: log.wal.spares(),
             notes: notes.clone(),
             sealed,
+            settled: Arc::clone(&settled),
             closing: Arc::clone(&closing),
         };
         let checkpoints = Checkpoints {
-            replay_from: checkpoint_replay_from(&store),
+            replay_from: header.replay_from,
             store,
             journal: Arc::clone(&journal),
             sealed: sealed_queue,
             notes,
             release,
             closing: Arc::clone(&closing),
+            settled,
         };
         let apply = Apply {
             shard,

@@ -9,13 +9,15 @@ use fen_book::Chunk;
 use fen_store::journal::{Journal, JournalFault};
 use fen_store::wal::Spares;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Everything that the seal thread owns.
 pub(crate) struct Sealer {
     pub(crate) journal: Arc<Journal>,
     pub(crate) spares: Arc<Spares>,
     pub(crate) notes: Sender<Note>,
+    /// The chunk at which the checkpoint in force begins: replay never asks for what is before it.
+    pub(crate) settled: Arc<AtomicU32>,
     pub(crate) sealed: Sender<u32>,
     /// Set when the ledger closes: nothing waits for room any more.
     pub(crate) closing: Arc<AtomicBool>,
@@ -44,7 +46,7 @@ impl Sealer {
     /// Merging can wait until there is room; it is tried again after the next chunk.
     fn tidy(&self) -> Result<(), JournalFault> {
         loop {
-            match self.journal.merge_once() {
+            match self.journal.merge_once(self.settled.load(Ordering::Acquire)) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(fault) if fault.is_full() => break,

@@ -125,19 +125,15 @@ impl Shard {
     /// not recall.
     fn look_up(&self, named: &Named, recall: &mut Recall) -> Result<(), JournalFault> {
         let below = self.first_young();
-        for (_, found) in self.journal.find_transfers(&named.ids)? {
-            if found.number < below {
+        let is_ended = |id: &TransferId| self.book.pendings().get(*id).is_none();
+        let ended: Vec<TransferId> = named.pending_ids.iter().copied().filter(is_ended).collect();
+        for ids in [&named.ids, &ended] {
+            for (_, found) in self.journal.find_transfers_before(below, ids)? {
                 recall.add_record(found.record);
             }
         }
-        let is_ended = |id: &&TransferId| self.book.pendings().get(**id).is_none();
-        for id in named.pending_ids.iter().filter(is_ended) {
-            if let Some(found) = self.journal.find_transfer(*id)?.filter(|found| found.number < below) {
-                recall.add_record(found.record);
-            }
-            if let Some(found) = self.journal.resolution(*id)?.filter(|found| found.number < below) {
-                recall.add_resolution(found.record);
-            }
+        for (_, found) in self.journal.resolutions_before(below, &ended)? {
+            recall.add_resolution(found.record);
         }
         for stamp in &named.stamps {
             let (timestamp_min, timestamp_max) = (*stamp, *stamp);

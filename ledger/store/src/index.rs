@@ -35,12 +35,14 @@ pub(crate) fn candidates(
     runs: &[Arc<Run>],
     kind: KeyKind,
     ids: &[TransferId],
+    below: RecordNumber,
     mut found: impl FnMut(usize, RecordNumber),
 ) -> Result<(), JournalFault> {
     let Some((lowest, highest)) = key::reach(ids) else { return Ok(()) };
     let mut keys: Vec<Key> = Vec::new();
     let mut places = Vec::new();
-    for run in runs.iter().rev().filter(|run| run.meets(kind, lowest, highest)) {
+    let may_help = |run: &&Arc<Run>| run.first() < below && run.meets(kind, lowest, highest);
+    for run in runs.iter().rev().filter(may_help) {
         if keys.is_empty() {
             keys.extend(ids.iter().map(|id| Key::new(kind, *id)));
         }
@@ -51,7 +53,11 @@ pub(crate) fn candidates(
         }
         run.filter()?.keep(&keys, &mut places);
         for place in &places {
-            run.candidates(keys[*place], |number| found(*place, number))?;
+            run.candidates(keys[*place], |number| {
+                if number < below {
+                    found(*place, number);
+                }
+            })?;
         }
     }
     Ok(())

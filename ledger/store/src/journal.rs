@@ -214,10 +214,13 @@ impl Journal {
 
     /// Merges eight index runs into one where that is due. Call it again while it answers true; it may run beside
     /// sealing and reading, and being interrupted at any moment does no harm.
-    pub fn merge_once(&self) -> Result<bool, JournalFault> {
+    ///
+    /// Segments from `settled` on are left alone: a replay that starts at a checkpoint skips the runs of what it
+    /// has not come to, and a run that reached over the checkpoint could not be skipped.
+    pub fn merge_once(&self, settled: u32) -> Result<bool, JournalFault> {
         let _one_at_a_time = locked(&self.merging);
         let view = self.view();
-        let Some(runs) = due(&view.runs) else { return Ok(false) };
+        let Some(runs) = due(&view.runs, settled) else { return Ok(false) };
         let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(false) };
         let segments = *first.segments().start()..=*last.segments().end();
         let merged = self.files.write_run(&segments, |write| merge(runs, write))?;
@@ -301,7 +304,17 @@ impl Journal {
     /// Those of the ids that are sealed: place in `ids` (rising), and what was found. One call for a whole batch
     /// costs far less than one for each.
     pub fn find_transfers(&self, ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
-        self.find(KeyKind::Id, ids)
+        self.find_transfers_before(RecordNumber::MAX, ids)
+    }
+
+    /// As [`Journal::find_transfers`], among the records before `below`: while a log is replayed the journal is
+    /// ahead of the book, and what the book has not come to yet need not be read.
+    pub fn find_transfers_before(
+        &self,
+        below: RecordNumber,
+        ids: &[TransferId],
+    ) -> Result<Vec<(usize, Found)>, JournalFault> {
+        self.find(KeyKind::Id, ids, below)
     }
 
     /// The post, void or expiry that ended a pending transfer.
@@ -311,13 +324,27 @@ impl Journal {
 
     /// As [`Journal::resolution`], for a batch; answered as by [`Journal::find_transfers`].
     pub fn resolutions(&self, pending_ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
-        self.find(KeyKind::PendingId, pending_ids)
+        self.resolutions_before(RecordNumber::MAX, pending_ids)
     }
 
-    fn find(&self, kind: KeyKind, ids: &[TransferId]) -> Result<Vec<(usize, Found)>, JournalFault> {
+    /// As [`Journal::resolutions`], among the records before `below`.
+    pub fn resolutions_before(
+        &self,
+        below: RecordNumber,
+        pending_ids: &[TransferId],
+    ) -> Result<Vec<(usize, Found)>, JournalFault> {
+        self.find(KeyKind::PendingId, pending_ids, below)
+    }
+
+    fn find(
+        &self,
+        kind: KeyKind,
+        ids: &[TransferId],
+        below: RecordNumber,
+    ) -> Result<Vec<(usize, Found)>, JournalFault> {
         let view = self.view();
         let mut places: Vec<(RecordNumber, usize)> = Vec::new();
-        candidates(&view.runs, kind, ids, |place, number| places.push((number, place)))?;
+        candidates(&view.runs, kind, ids, below, |place, number| places.push((number, place)))?;
         // By record number, so that neighbours share the reading of their block.
         places.sort_unstable();
         let mut found = Vec::with_capacity(places.len());

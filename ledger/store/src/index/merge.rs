@@ -9,9 +9,10 @@ use std::sync::Arc;
 pub(crate) const FAN_IN: u32 = 8;
 
 /// The first eight neighbours, in order of their segments, that are due: of one length, beginning at a multiple of
-/// the length they will have.
-pub(crate) fn due(runs: &[Arc<Run>]) -> Option<&[Arc<Run>]> {
+/// the length they will have, and all before segment `settled`.
+pub(crate) fn due(runs: &[Arc<Run>], settled: u32) -> Option<&[Arc<Run>]> {
     let count = crate::segment::wide(FAN_IN);
+    let runs = &runs[..runs.partition_point(|run| *run.segments().end() < settled)];
     runs.windows(count).find(|window| {
         let length = window[0].length();
         let first = *window[0].segments().start();

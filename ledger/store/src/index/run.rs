@@ -274,6 +274,11 @@ impl std::fmt::Debug for Run {
 }
 
 impl Run {
+    /// The number of the first record that it covers.
+    pub(crate) fn first(&self) -> RecordNumber {
+        RecordNumber::new(u64::from(*self.outline.segments.start()) * CHUNK_RECORDS as u64)
+    }
+
     /// Opens a run: reads and checks trailer and directory.
     pub(crate) fn open(file: Arc<dyn File>, path: &Path) -> Result<Self, JournalFault> {
         let size = file.size().map_err(|source| JournalFault::disk(path, "asking for its size", source))?;

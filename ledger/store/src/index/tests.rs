@@ -41,7 +41,8 @@ fn merged(disk: &MemoryDisk, runs: &[Arc<Run>]) -> Arc<Run> {
 
 fn find(runs: &[Arc<Run>], kind: KeyKind, ids: &[TransferId]) -> Vec<(usize, u64)> {
     let mut found = Vec::new();
-    candidates(runs, kind, ids, |place, number| found.push((place, number.get()))).unwrap();
+    candidates(runs, kind, ids, RecordNumber::MAX, |place, number| found.push((place, number.get())))
+        .unwrap();
     found.sort_unstable();
     found
 }
@@ -67,14 +68,14 @@ fn a_merged_run_says_what_its_parts_said() {
     let mut runs: Vec<Arc<Run>> = (0..17).map(|segment| segment_run(&disk, segment)).collect();
     check(&runs, 0..17);
     for first in [0usize, 8] {
-        let due = due(&runs).unwrap();
+        let due = due(&runs, u32::MAX).unwrap();
         assert_eq!(*due[0].segments(), u32::try_from(first).unwrap()..=u32::try_from(first).unwrap());
         let merged = merged(&disk, due);
         runs.retain(|run| run.length() > 1 || !merged.segments().contains(run.segments().start()));
         runs.insert(first / 8, merged);
     }
     assert_eq!(runs.iter().map(|run| run.length()).collect::<Vec<_>>(), [8, 8, 1]);
-    assert!(due(&runs).is_none());
+    assert!(due(&runs, u32::MAX).is_none());
     check(&runs, 0..17);
     for run in &runs {
         run.verify().unwrap();
@@ -113,7 +114,7 @@ fn a_flipped_bit_is_a_fault_and_never_an_answer() {
             Err(other) => panic!("{other}"),
         };
         let mut found = 0;
-        match candidates(&[run], KeyKind::Id, &ids, |_, _| found += 1) {
+        match candidates(&[run], KeyKind::Id, &ids, RecordNumber::MAX, |_, _| found += 1) {
             Ok(()) => assert_eq!(found, KEYS, "a flip in the header or in padding"),
             Err(JournalFault::Damaged { piece, .. }) => pieces.push(piece),
             Err(other) => panic!("{other}"),

@@ -353,7 +353,7 @@ fn merging_changes_no_answer_and_survives_a_crash_at_any_call() {
     for after in [0, 3, 40, 200, 300, 600, 2_047, 2_050, 2_054, 2_058, 2_062] {
         let journal = open(&world.disk);
         world.disk.fail(Trouble { call: None, after, effect: Effect::Halt });
-        let outcome = journal.merge_once();
+        let outcome = journal.merge_once(u32::MAX);
         world.disk.crash(after);
         assert_eq!(open(&world.disk).find_transfers(&ids).unwrap(), answer);
         if outcome.is_ok() {
@@ -361,7 +361,7 @@ fn merging_changes_no_answer_and_survives_a_crash_at_any_call() {
         }
     }
     let journal = open(&world.disk);
-    while journal.merge_once().unwrap() {}
+    while journal.merge_once(u32::MAX).unwrap() {}
     let runs = world.disk.list(Path::new(DIRECTORY)).unwrap();
     let runs: Vec<_> = runs.into_iter().filter(|name| name.contains(".run")).collect();
     assert_eq!(runs, ["00000000-00000007.run", "00000008-00000008.run"]);
