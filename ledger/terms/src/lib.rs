@@ -66,7 +66,7 @@ pub use periods::{Span, spans};
 pub use plain::Plain;
 pub use rate::{Percent, Rate, RateBasis};
 pub use rounding::{Rounding, RoundingMode};
-pub use schedule::{Instalment, RowKind, Schedule, schedule};
+pub use schedule::{Instalment, RowKind, Schedule, exact_schedule, schedule};
 pub use terms::{
     Accrual, Amortisation, DRAWS_MAX, Draw, FEES_MAX, Fee, FlatBase, Grace, InterestMethod, LaterDraws,
     PERIODS_MAX, Terms, TermsStatus, Timing,

@@ -1,9 +1,9 @@
-//! Plain terms, reckoned in machine integers: the same schedule as [`crate::schedule()`], without allocating.
+//! Plain terms, reckoned in machine integers: the same schedule as [`crate::exact_schedule()`], without allocating.
 //!
 //! One draw, no down payment, no grace, no fees, declining interest: that is almost every loan a bank makes, and at
 //! disbursement it has a microsecond for each. Here a period bears `owed x g / d`, with one denominator `d` for the
 //! whole loan and everything in 128 bits, checked. Whatever is not plain, or does not fit, is `None`: then the exact
-//! way is taken. The two never differ; `tests/plain.rs` holds one against the other.
+//! way is taken, as [`crate::schedule()`] does. The two never differ; `tests/plain.rs` holds one against the other.
 //!
 //! The level instalment is P / (v(1) + ... + v(n)), where v(k) = d / (d + g(1)) x ... x d / (d + g(k)) is what a unit
 //! due after k periods is worth. The v are reckoned with 63 binary places and cut, so the sum lies between two bounds

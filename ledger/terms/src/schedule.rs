@@ -9,6 +9,7 @@ use crate::draws::{Placed, place};
 use crate::level::Exact;
 use crate::money::Money;
 use crate::periods::Span;
+use crate::plain::Plain;
 use crate::terms::{Amortisation, LaterDraws, Terms, TermsStatus};
 use num_bigint::BigUint;
 
@@ -73,11 +74,33 @@ pub struct Schedule {
     pub total: Money,
 }
 
-/// The schedule of these terms.
+/// The schedule of these terms: the plain way where they are plain, else the exact way. The answer is the same.
 ///
 /// # Errors
 /// The first status that says why the terms cannot be kept.
 pub fn schedule(terms: &Terms) -> Result<Schedule, TermsStatus> {
+    match plain_schedule(terms) {
+        Some(schedule) => Ok(schedule),
+        None => exact_schedule(terms),
+    }
+}
+
+/// The schedule by machine integers, where that can be.
+fn plain_schedule(terms: &Terms) -> Option<Schedule> {
+    let plain = Plain::of(terms)?;
+    let mut rows = vec![Instalment::EMPTY; plain.row_count()];
+    plain.rows(terms.principal, terms.disbursed_on, &mut rows)?;
+    let total_interest = rows.iter().try_fold(Money::ZERO, |sum, row| sum.checked_add(row.interest))?;
+    let total = total_interest.checked_add(terms.principal)?;
+    Some(Schedule { instalments: rows, total_interest, total })
+}
+
+/// The schedule of these terms by whole numbers of any size: every kind of terms, and what the plain way is held
+/// against.
+///
+/// # Errors
+/// The first status that says why the terms cannot be kept.
+pub fn exact_schedule(terms: &Terms) -> Result<Schedule, TermsStatus> {
     let spans = terms.check()?;
     let draws = place(terms, &spans)?;
     let parts = Walk::new(terms, &spans, &draws).parts().ok_or(TermsStatus::AmountTooLarge)?;
