@@ -9,7 +9,7 @@ use fen_book::{
 use fen_store::journal::Journal;
 
 /// What the book knows of one account's entries, and where the journal goes on.
-pub(crate) struct YoungPart<T> {
+pub struct YoungPart<T> {
     young: Vec<T>,
     slot: AccountSlot,
     newest_sealed: Option<u32>,
@@ -17,13 +17,13 @@ pub(crate) struct YoungPart<T> {
 
 impl<T> YoungPart<T> {
     /// All there is, where nothing is sealed.
-    pub(crate) fn into_young(self) -> Vec<T> {
+    pub fn into_young(self) -> Vec<T> {
         self.young
     }
 }
 
 /// The young part of an account's transfers.
-pub(crate) fn young_transfers(book: &Book, filter: &AccountFilter) -> Option<YoungPart<Transfer>> {
+pub fn young_transfers(book: &Book, filter: &AccountFilter) -> Option<YoungPart<Transfer>> {
     filter.range()?;
     let slot = book.accounts().slot_of(filter.account_id)?;
     let young = book.young_account_transfers(filter);
@@ -31,7 +31,7 @@ pub(crate) fn young_transfers(book: &Book, filter: &AccountFilter) -> Option<You
 }
 
 /// The young part of an account's balances; an account without the history flag has none to show.
-pub(crate) fn young_balances(book: &Book, filter: &AccountFilter) -> Option<YoungPart<BalanceLine>> {
+pub fn young_balances(book: &Book, filter: &AccountFilter) -> Option<YoungPart<BalanceLine>> {
     filter.range()?;
     let slot = book.accounts().slot_of(filter.account_id)?;
     if !book.accounts().get(slot).flags.contains(AccountFlags::HISTORY) {
@@ -69,7 +69,11 @@ fn damaged(fault: &dyn std::fmt::Display) -> Fault {
     Fault::Damaged(words(fault))
 }
 
-pub(crate) fn account_transfers(
+/// An account's transfers: the young part, joined with what the journal has.
+///
+/// # Errors
+/// [`Fault::Damaged`], where a segment cannot be read.
+pub fn account_transfers(
     journal: &Journal,
     part: YoungPart<Transfer>,
     filter: &AccountFilter,
@@ -80,7 +84,11 @@ pub(crate) fn account_transfers(
     join(part.young, filter.reversed, filter.limit, sealed)
 }
 
-pub(crate) fn account_balances(
+/// An account's balances: the young part, joined with what the journal has.
+///
+/// # Errors
+/// [`Fault::Damaged`], where a segment cannot be read.
+pub fn account_balances(
     journal: &Journal,
     part: YoungPart<BalanceLine>,
     filter: &AccountFilter,
@@ -96,12 +104,16 @@ pub(crate) fn account_balances(
 }
 
 /// Young transfers, and the number of the first young record.
-pub(crate) fn young_query(shard: &Shard, filter: &QueryFilter) -> (Vec<Transfer>, RecordNumber) {
+pub fn young_query(shard: &Shard, filter: &QueryFilter) -> (Vec<Transfer>, RecordNumber) {
     let below = shard.book().young().chunks().next().map_or(RecordNumber::ZERO, Chunk::first);
     (shard.book().query_young_transfers(filter), below)
 }
 
-pub(crate) fn query_transfers(
+/// Transfers that pass a filter: the young part, joined with what the journal has.
+///
+/// # Errors
+/// [`Fault::Damaged`], where a segment cannot be read.
+pub fn query_transfers(
     journal: &Journal,
     (young, below): (Vec<Transfer>, RecordNumber),
     filter: &QueryFilter,
@@ -116,11 +128,15 @@ pub(crate) fn query_transfers(
 }
 
 /// Young transfers by id; burned ids are no transfers.
-pub(crate) fn young_lookup(book: &Book, ids: &[TransferId]) -> Vec<Option<Transfer>> {
+pub fn young_lookup(book: &Book, ids: &[TransferId]) -> Vec<Option<Transfer>> {
     ids.iter().map(|id| book.young().find(*id).copied()).collect()
 }
 
-pub(crate) fn lookup_transfers(
+/// Transfers by id: those that were found young, and the rest from the journal.
+///
+/// # Errors
+/// [`Fault::Damaged`], where a segment cannot be read.
+pub fn lookup_transfers(
     journal: &Journal,
     ids: &[TransferId],
     mut found: Vec<Option<Transfer>>,
@@ -134,6 +150,6 @@ pub(crate) fn lookup_transfers(
 }
 
 /// Burned ids are not shown.
-pub(crate) fn only_transfers(found: Vec<Option<Transfer>>) -> Vec<Option<Transfer>> {
+pub fn only_transfers(found: Vec<Option<Transfer>>) -> Vec<Option<Transfer>> {
     found.into_iter().map(|record| record.filter(Transfer::is_transfer)).collect()
 }

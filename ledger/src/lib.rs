@@ -44,7 +44,7 @@ mod digest;
 mod durable;
 mod fault;
 mod format;
-mod history;
+pub mod history;
 mod log;
 mod memory;
 mod room;

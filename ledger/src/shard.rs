@@ -51,7 +51,8 @@ impl Shard {
             let (applied, replay_from) = (LogIndex::new(0), SegmentNumber::FIRST);
             return Ok(Self { book: Book::new(), journal, applied, replay_from, next_to_seal });
         }
-        let header = CheckpointHeader::read_from_bytes(store.header()).map_err(|_| {
+        // What follows the header belongs to whoever keeps the log.
+        let (header, _keepers_own) = CheckpointHeader::read_from_prefix(store.header()).map_err(|_| {
             open(&"the checkpoint's header has the wrong size: it was written by another release")
         })?;
         if header.version != CHECKPOINT_VERSION {
