@@ -17,6 +17,7 @@
 //! [limits]                             # all optional
 //! cache_mb = 64                        # young log entries kept in memory, for each shard
 //! replay_mb = 256                      # a new checkpoint after so much log
+//! kept_entries = 128                   # log entries (of up to 1 MiB) kept behind a checkpoint for late members
 //!
 //! [tempo]                              # all optional; the same on all nodes
 //! heartbeat_ms = 40
@@ -82,11 +83,13 @@ pub struct Limits {
     pub cache_mb: usize,
     /// Log after which a checkpoint is due.
     pub replay_mb: u64,
+    /// Entries kept behind a checkpoint, for members that are a little late; others get the checkpoint.
+    pub kept_entries: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { cache_mb: 64, replay_mb: 256 }
+        Self { cache_mb: 64, replay_mb: 256, kept_entries: 128 }
     }
 }
 
@@ -208,12 +211,12 @@ impl Certificates {
     }
 
     /// For a client on this machine that uses the node's own certificate.
-    pub fn client_security(&self, node: NodeId) -> ClientSecurity {
+    pub fn client_security(&self) -> ClientSecurity {
         ClientSecurity {
             authority: self.authority.clone(),
             certificate: self.certificate.clone(),
             key: self.key.clone(),
-            server_name: fen_net::node_name(node),
+            server_name: fen_net::NODES_NAME.to_owned(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod directory;
 pub mod fault;
 pub mod gateway;
+pub mod image;
 pub mod node;
 pub mod parcel;
 pub mod route;
@@ -19,6 +20,7 @@ pub mod router;
 pub mod shard;
 pub mod split;
 pub mod teller;
+pub mod vault;
 
 pub use config::{Certificates, Config, Limits, SecurityConfig, TempoConfig};
 pub use fault::{NodeFault, ServeFault};

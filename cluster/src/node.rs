@@ -15,6 +15,7 @@ use crate::gateway::Gateway;
 use crate::router::Router;
 use crate::shard::ShardMachine;
 use crate::teller::Teller;
+use crate::vault::Vault;
 use fen_api::wire::cluster_server::ClusterServer;
 use fen_api::wire::ledger_server::LedgerServer;
 use fen_api::{MESSAGE_BYTES_MAX, wire};
@@ -140,9 +141,13 @@ pub struct Node {
 /// How long clients may take to hang up when the node stops.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a founder waits for the one before it.
+const FOUNDING_TURN: Duration = Duration::from_secs(1);
+
 /// What it takes to start a shard.
 struct Builder {
     config: Config,
+    disk: Arc<dyn Disk>,
     scribe: Scribe,
     links: Links,
     groups: Groups,
@@ -173,7 +178,7 @@ impl Node {
         let router = Router::new(node, links.clone(), changes.clone());
         let groups = Groups::new(disk.clone(), PathBuf::from("incoming"), Arc::new(router.clone()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let builder = Builder { config, scribe, links, groups, router, clock };
+        let builder = Builder { config, disk, scribe, links, groups, router, clock };
         let directory = Group::start(&builder.site(), GroupId::DIRECTORY, machine).await?;
         builder.groups.add(directory.clone());
         builder.router.set_directory_group(directory);
@@ -229,6 +234,7 @@ impl Builder {
             links: self.links.clone(),
             tempo: self.config.tempo(),
             replay_bytes_max: self.config.limits.replay_mb << 20,
+            kept_entries: self.config.limits.kept_entries,
         }
     }
 
@@ -254,19 +260,34 @@ impl Builder {
 
     async fn start_shard(&self, shard: &ShardEntry, directory: &Directory) -> Result<(), NodeFault> {
         let id = GroupId(shard.group);
-        let (machine, next_expiry) = ShardMachine::new();
+        let (disk, folder) = (self.disk.clone(), PathBuf::from("shards").join(shard.group.to_string()));
+        let open = move || ShardMachine::open(Vault::open(disk, folder)?);
+        let machine = tokio::task::spawn_blocking(open).await.map_err(std::io::Error::other)??;
+        let next_expiry = machine.next_expiry();
         let group = Group::start(&self.site(), id, machine).await?;
         self.groups.add(group.clone());
-        if shard.founders.contains(&self.config.node) {
+        if let Some(rank) = shard.founders.iter().position(|founder| *founder == self.config.node) {
             let address = |node: &u64| {
                 let entry = directory.node(NodeId(*node));
                 entry.map(|entry| (NodeId(*node), Peer { address: entry.peer_address.clone() }))
             };
             let members: Members = shard.founders.iter().filter_map(address).collect();
-            group.found(&members).await?;
+            tokio::spawn(found_in_turn(group.clone(), members, rank));
         }
         self.router.add(id, Teller::start(group, next_expiry, self.clock.clone()));
         Ok(())
+    }
+}
+
+/// The first founder founds the group, so that no two stand for election at once; the others stand by, in case it is
+/// not there.
+async fn found_in_turn(group: Group<ShardMachine>, members: Members, rank: usize) {
+    let turn = FOUNDING_TURN.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX));
+    let founded = group.wait_for(turn, |status| !status.voters.is_empty()).await;
+    if founded.is_err()
+        && let Err(fault) = group.found(&members).await
+    {
+        tracing::error!(group = group.id().0, %fault, "a shard cannot be founded");
     }
 }
 

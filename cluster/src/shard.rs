@@ -4,15 +4,24 @@
 //! its own clock by enough, and goes on from its own clock otherwise. So stamps rise along the log whatever leaders'
 //! clocks say, and every replica stamps alike.
 
+use crate::image::{self, ShardImage};
 use crate::parcel::{self, PackedCommand};
+use crate::vault::Vault;
 use bytes::{Bytes, BytesMut};
+use crossbeam_channel::{Receiver, Sender};
 use fen_api::records::{self, PackedResult};
-use fen_book::{Book, Command, Recall, Reply, STAMP_MAX, Stamp};
+use fen_book::image::Table;
+use fen_book::{Chunk, Command, Reply, STAMP_MAX, Stamp};
+use fen_ledger::shard::{CheckpointHeader, Shard, touched_ids};
 use fen_raft::{Answer, Audience, Image, LogPlace, Machine, Mark, Parcel};
+use fen_store::checkpoint::{PageId, PageStore};
+use fen_store::journal::{Journal, JournalFault};
+use fen_store::wal::{LogIndex, SegmentNumber};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 /// The numbers of the commands that this release takes from clients; see [`Command::encode`].
 pub mod kind {
@@ -26,7 +35,11 @@ pub mod kind {
 
 /// See the module.
 pub struct ShardMachine {
-    book: Book,
+    vault: Vault,
+    store: PageStore,
+    shard: Shard,
+    sealer: Sealer,
+    mark: Mark,
     /// The log's bytes lie anywhere; the book wants records where the processor likes them.
     aligned: Vec<u128>,
     /// When the next pending transfer lapses; read by whoever proposes pulses.
@@ -34,16 +47,31 @@ pub struct ShardMachine {
 }
 
 impl ShardMachine {
-    /// An empty shard.
-    pub fn new() -> (Self, Arc<AtomicU64>) {
-        let next_expiry = Arc::new(AtomicU64::new(u64::MAX));
-        let machine = Self { book: Book::new(), aligned: Vec::new(), next_expiry: next_expiry.clone() };
-        (machine, next_expiry)
+    /// The shard as its last checkpoint has it, or an empty one.
+    pub fn open(vault: Vault) -> io::Result<Self> {
+        let (store, journal) = (vault.store()?, Arc::new(vault.journal()?));
+        let shard = Shard::restore(&store, journal.clone()).map_err(io::Error::other)?;
+        let mark = read_mark(store.header())?;
+        let sealer = Sealer::start(journal)?;
+        let machine =
+            Self { vault, store, shard, sealer, mark, aligned: Vec::new(), next_expiry: Arc::default() };
+        machine.publish_expiry();
+        Ok(machine)
     }
 
-    /// The book, to be read.
-    pub fn book(&self) -> &Book {
-        &self.book
+    /// When the next pending transfer lapses, kept true.
+    pub fn next_expiry(&self) -> Arc<AtomicU64> {
+        self.next_expiry.clone()
+    }
+
+    /// The shard, to be read.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    fn publish_expiry(&self) {
+        let next = self.shard.book().next_expiry().map_or(u64::MAX, Stamp::get);
+        self.next_expiry.store(next, Ordering::Relaxed);
     }
 
     fn command(&mut self, stamp: u64, command: &PackedCommand) -> io::Result<Reply> {
@@ -55,9 +83,131 @@ impl ShardMachine {
         body.copy_from_slice(&command.body);
         let command = Command::decode(command.kind, body).map_err(broken)?;
         let stamps = u64::try_from(command.stamp_count()).map_err(io::Error::other)?;
-        let stamp = stamp.min(STAMP_MAX.get()).max(self.book.clock().get().saturating_add(stamps));
-        Ok(self.book.apply(&command, Stamp::new(stamp), &Recall::nothing()))
+        let clock = self.shard.book().clock().get();
+        let stamp = stamp.min(STAMP_MAX.get()).max(clock.saturating_add(stamps));
+        // The shard counts commands, of which an entry may hold several; its count is its own.
+        let next = LogIndex::new(self.shard.applied().get() + 1);
+        let reply = self.shard.apply(next, &command, Stamp::new(stamp)).map_err(io::Error::other)?;
+        for chunk in self.shard.take_full_chunks() {
+            self.sealer.seal(chunk)?;
+        }
+        while let Some(number) = self.sealer.sealed_now()? {
+            self.shard.chunk_is_sealed(number);
+        }
+        Ok(reply)
     }
+
+    /// Everything that changed since the last checkpoint, written in one go beside the waiting traffic.
+    fn write_checkpoint(&mut self, mark: &Mark) -> io::Result<()> {
+        let (header, pages) = self.shard.freeze(SegmentNumber::FIRST);
+        let of_open_chunk = |id: &PageId| Table::OF_OPEN_CHUNK.iter().any(|table| table.number() == id.table);
+        let mut left_over: BTreeSet<PageId> =
+            self.store.current().pages().map(|(id, _)| id).filter(of_open_chunk).collect();
+        let mut draft = self.store.draft().map_err(io::Error::other)?;
+        let mut next = Some(pages);
+        while let Some(pages) = next {
+            for page in pages {
+                let id = PageId { table: page.table.number(), page: page.page };
+                left_over.remove(&id);
+                draft.put(id, &page.bytes).map_err(io::Error::other)?;
+            }
+            next = self.shard.take_frozen(PAGES_PER_STEP);
+        }
+        for id in left_over {
+            draft.remove(id);
+        }
+        while self.shard.journal().chunks() < header.book.chunk {
+            let number = self.sealer.sealed_next()?;
+            self.shard.chunk_is_sealed(number);
+        }
+        let mut bytes = header.as_bytes().to_vec();
+        write_mark(&mut bytes, mark);
+        draft.finish(&bytes).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    fn image_of_checkpoint(&mut self) -> io::Result<Image> {
+        let generation = self.store.current();
+        let (header, _mark) = CheckpointHeader::read_from_prefix(generation.header())
+            .map_err(|_| io::Error::other("the checkpoint's header is too short"))?;
+        let journal = self.shard.journal();
+        let content = ShardImage::new(&self.vault, generation, journal, header.book.chunk)?;
+        Ok(Image { mark: self.mark.clone(), content: Arc::new(content) })
+    }
+}
+
+/// Pages taken from the book at once for a checkpoint.
+const PAGES_PER_STEP: usize = 64;
+
+/// The mark follows the book's header in a checkpoint: 1 byte whether there is a place, term, index, membership.
+fn write_mark(bytes: &mut Vec<u8>, mark: &Mark) {
+    bytes.push(u8::from(mark.place.is_some()));
+    let place = mark.place.unwrap_or_default();
+    bytes.extend_from_slice(&place.term.to_le_bytes());
+    bytes.extend_from_slice(&place.index.to_le_bytes());
+    bytes.extend_from_slice(&mark.membership);
+}
+
+fn read_mark(header: &[u8]) -> io::Result<Mark> {
+    if header.is_empty() {
+        return Ok(Mark::default());
+    }
+    let short = || io::Error::other("the checkpoint says nothing of the log");
+    let rest = header.get(size_of::<CheckpointHeader>()..).ok_or_else(short)?;
+    let (present, rest) = rest.split_first().ok_or_else(short)?;
+    let (term, rest) = rest.split_first_chunk::<8>().ok_or_else(short)?;
+    let (index, membership) = rest.split_first_chunk::<8>().ok_or_else(short)?;
+    let place = LogPlace { term: u64::from_le_bytes(*term), index: u64::from_le_bytes(*index) };
+    Ok(Mark { place: (*present == 1).then_some(place), membership: Bytes::copy_from_slice(membership) })
+}
+
+/// The thread that turns full chunks into segments, so that the machine's own thread need not.
+struct Sealer {
+    chunks: Sender<Arc<Chunk>>,
+    sealed: Receiver<Result<u32, String>>,
+}
+
+/// Full chunks that may wait; the machine waits with one more.
+const CHUNKS_MAX: usize = 2;
+
+impl Sealer {
+    fn start(journal: Arc<Journal>) -> io::Result<Self> {
+        let (chunks, queue) = crossbeam_channel::bounded::<Arc<Chunk>>(CHUNKS_MAX);
+        let (done, sealed) = crossbeam_channel::unbounded();
+        let run = move || {
+            for chunk in queue {
+                let number = chunk.number;
+                let result = seal(&journal, &chunk).map(|()| number).map_err(|fault| fault.to_string());
+                drop(chunk);
+                if done.send(result).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("fen-seal".to_owned()).spawn(run)?;
+        Ok(Self { chunks, sealed })
+    }
+
+    fn seal(&self, chunk: Arc<Chunk>) -> io::Result<()> {
+        self.chunks.send(chunk).map_err(|_| io::Error::other("the sealing thread has stopped"))
+    }
+
+    fn sealed_now(&self) -> io::Result<Option<u32>> {
+        self.sealed.try_recv().ok().transpose().map_err(io::Error::other)
+    }
+
+    fn sealed_next(&self) -> io::Result<u32> {
+        self.sealed.recv().map_err(io::Error::other)?.map_err(io::Error::other)
+    }
+}
+
+fn seal(journal: &Journal, chunk: &Chunk) -> Result<(), JournalFault> {
+    // After a restart the log is replayed from the checkpoint, and what was sealed since is sealed already.
+    if journal.chunks() <= chunk.number {
+        journal.seal(chunk, &touched_ids(chunk))?;
+    }
+    while journal.merge_once()? {}
+    Ok(())
 }
 
 fn pack(reply: &Reply) -> Bytes {
@@ -90,7 +240,7 @@ fn pack(reply: &Reply) -> Bytes {
 
 impl Machine for ShardMachine {
     fn mark(&self) -> Mark {
-        Mark::default()
+        self.mark.clone()
     }
 
     fn apply(&mut self, _place: LogPlace, parcel: &Parcel, audience: Audience) -> io::Result<Answer> {
@@ -101,21 +251,35 @@ impl Machine for ShardMachine {
                 parcel::add_answer(&mut answers, &pack(&reply));
             }
         }
-        let next = self.book.next_expiry().map_or(u64::MAX, Stamp::get);
-        self.next_expiry.store(next, Ordering::Relaxed);
+        self.publish_expiry();
         Ok(Answer(answers.freeze()))
     }
 
-    fn checkpoint(&mut self, _mark: Mark) -> io::Result<Image> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "a shard's log is kept whole"))
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+        self.write_checkpoint(&mark)?;
+        self.mark = mark;
+        self.image_of_checkpoint()
     }
 
     fn image(&mut self) -> io::Result<Option<Image>> {
-        Ok(None)
+        if self.store.generation() == 0 {
+            return Ok(None);
+        }
+        self.image_of_checkpoint().map(Some)
     }
 
-    fn install(&mut self, _image: Image) -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "a shard's log is kept whole"))
+    fn install(&mut self, image: Image) -> io::Result<()> {
+        let next = self.vault.successor()?;
+        image::unpack(&*image.content, &next)?;
+        next.take_over(&self.vault)?;
+        let expiry = self.next_expiry.clone();
+        *self = Self::open(next)?;
+        self.next_expiry = expiry;
+        self.publish_expiry();
+        if self.mark != image.mark {
+            return Err(io::Error::other("the image is of another place of the log than it says"));
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::parcel::{self, BODY_BYTES_MAX, PackedCommand, Packer};
 use crate::shard::{ShardMachine, kind};
 use bytes::Bytes;
 use fen_api::{records, wire};
-use fen_book::{AccountId, EVENTS_MAX, TransferId};
+use fen_book::{AccountId, EVENTS_MAX, Transfer, TransferId};
+use fen_ledger::history;
 use fen_raft::{Group, Parcel};
 use prost::Message;
 use std::sync::Arc;
@@ -104,7 +105,12 @@ impl Teller {
         let ids = wide_ids(&ids)?;
         let found = self.read(move |shard| {
             let message = |id: &u128| wire::FoundAccount {
-                account: shard.book().account(AccountId::new(*id)).as_ref().map(records::account_message),
+                account: shard
+                    .shard()
+                    .book()
+                    .account(AccountId::new(*id))
+                    .as_ref()
+                    .map(records::account_message),
             };
             wire::Accounts { found: ids.iter().map(message).collect() }
         });
@@ -112,41 +118,60 @@ impl Teller {
     }
 
     async fn transfers(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
-        let ids = wide_ids(&ids)?;
-        let found = self.read(move |shard| {
-            let find = |id: &u128| {
-                shard.book().young().find(TransferId::new(*id)).filter(|record| record.is_transfer())
-            };
-            let message =
-                |id: &u128| wire::FoundTransfer { transfer: find(id).map(records::transfer_message) };
-            wire::Transfers { found: ids.iter().map(message).collect() }
-        });
-        Ok(found.await?.encode_to_vec().into())
+        let ids: Vec<TransferId> = wide_ids(&ids)?.into_iter().map(TransferId::new).collect();
+        let young = |machine: &ShardMachine| {
+            let found = history::young_lookup(machine.shard().book(), &ids);
+            (found, machine.shard().journal().clone(), ids)
+        };
+        let (found, journal, ids) = self.read(young).await?;
+        let found = behind(move || history::lookup_transfers(&journal, &ids, found)).await?;
+        let found = history::only_transfers(found);
+        let message = |record: &Option<Transfer>| wire::FoundTransfer {
+            transfer: record.as_ref().map(records::transfer_message),
+        };
+        Ok(wire::Transfers { found: found.iter().map(message).collect() }.encode_to_vec().into())
     }
 
     async fn account_transfers(&self, filter: wire::AccountFilter) -> Result<Bytes, ServeFault> {
         let filter = records::account_filter(&filter).map_err(ServeFault::Refused)?;
-        let transfers = self.read(move |shard| shard.book().young_account_transfers(&filter)).await?;
+        let young = move |machine: &ShardMachine| {
+            (history::young_transfers(machine.shard().book(), &filter), machine.shard().journal().clone())
+        };
+        let (Some(part), journal) = self.read(young).await? else { return Ok(Bytes::new()) };
+        let transfers = behind(move || history::account_transfers(&journal, part, &filter)).await?;
         let message = |transfer| wire::FoundTransfer { transfer: Some(records::transfer_message(transfer)) };
         Ok(wire::Transfers { found: transfers.iter().map(message).collect() }.encode_to_vec().into())
     }
 
     async fn balances(&self, filter: wire::AccountFilter) -> Result<Bytes, ServeFault> {
         let filter = records::account_filter(&filter).map_err(ServeFault::Refused)?;
-        let lines = self.read(move |shard| shard.book().young_account_balances(&filter)).await?;
+        let young = move |machine: &ShardMachine| {
+            (history::young_balances(machine.shard().book(), &filter), machine.shard().journal().clone())
+        };
+        let (Some(part), journal) = self.read(young).await? else { return Ok(Bytes::new()) };
+        let lines = behind(move || history::account_balances(&journal, part, &filter)).await?;
         let lines = lines.iter().map(records::balance_message).collect();
         Ok(wire::BalanceLines { lines }.encode_to_vec().into())
     }
 
     async fn position(&self, request: wire::PositionRequest) -> Result<Bytes, ServeFault> {
         let id = AccountId::new(records::wide(request.account_id));
-        let position = self.read(move |shard| shard.book().position(id)).await?;
+        let position = self.read(move |shard| shard.shard().book().position(id)).await?;
         let message = position.map_or_else(wire::Position::default, |position| wire::Position {
             account: Some(records::account_message(&position.account)),
             pendings: position.pendings.iter().map(records::pending_message).collect(),
         });
         Ok(message.encode_to_vec().into())
     }
+}
+
+/// Reads the sealed journal on a thread that may wait for the disk.
+async fn behind<T: Send + 'static>(
+    look: impl FnOnce() -> Result<T, fen_ledger::Fault> + Send + 'static,
+) -> Result<T, ServeFault> {
+    let looked = tokio::task::spawn_blocking(look).await;
+    let looked = looked.map_err(|error| ServeFault::Unavailable(error.to_string()))?;
+    looked.map_err(|fault| ServeFault::Refused(fault.to_string()))
 }
 
 /// Nothing enters the log that the machine could not read.

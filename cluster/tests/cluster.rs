@@ -8,7 +8,7 @@ use fen_book::{
     LedgerCode, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 use fen_cluster::{Certificates, Config, Limits, Node, SecurityConfig, TempoConfig};
-use fen_net::{Authority, NodeId, node_name};
+use fen_net::{Authority, NODES_NAME, NodeId, node_name};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -31,6 +31,10 @@ struct Town {
 
 impl Town {
     async fn found(shards: u32, authority: Option<&Authority>) -> Self {
+        Self::found_with(shards, authority, &Limits::default()).await
+    }
+
+    async fn found_with(shards: u32, authority: Option<&Authority>, limits: &Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let addresses = addresses(6);
         let mut configs = Vec::new();
@@ -46,7 +50,7 @@ impl Town {
                 peer_address: pair[0],
                 client_address: pair[1],
                 security,
-                limits: Limits::default(),
+                limits: limits.clone(),
                 tempo: TempoConfig::default(),
             });
         }
@@ -58,7 +62,7 @@ impl Town {
         let mut options = ClientOptions { patience: Duration::from_secs(20), ..ClientOptions::default() };
         if let Some(pem) = configs[0].certificates().unwrap() {
             let pem: Certificates = pem;
-            options.security = Some(pem.client_security(NodeId(1)));
+            options.security = Some(pem.client_security());
         }
         let client = Client::new(&clients, options).unwrap();
         let entries = configs.iter().map(|config| wire::Node {
@@ -120,7 +124,7 @@ impl Town {
 }
 
 fn certificates(folder: &Path, node: u64, authority: &Authority) -> SecurityConfig {
-    let (certificate, key) = authority.issue(&[node_name(NodeId(node)), node_name(NodeId(1))]).unwrap();
+    let (certificate, key) = authority.issue(&[node_name(NodeId(node)), NODES_NAME.to_owned()]).unwrap();
     let write = |name: String, text: &str| {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -265,4 +269,53 @@ async fn a_reservation_lapses_by_itself_and_wrong_requests_are_refused_with_thei
     let outcomes = town.client.create_transfers(&full).await.unwrap();
     assert!(outcomes.iter().all(|outcome| outcome.status == CreateTransferStatus::Created));
     assert_eq!(town.balance(anna).await, 8_189);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_free_the_log_and_a_member_that_missed_it_gets_the_books_whole() {
+    let limits = Limits { replay_mb: 2, kept_entries: 2, ..Limits::default() };
+    let mut town = Town::found_with(1, None, &limits).await;
+    let (anna, baker) = (customer(1), customer(2));
+    town.open(&[BANK, anna, baker]).await;
+    let late = (town.leader_of(1).unwrap() + 1) % 3;
+    town.stop(late).await;
+    let mut id = 0;
+    // More than one chunk of the journal, so that segments travel too.
+    for _batch in 0..10 {
+        let batch: Vec<Transfer> = (id + 1..=id + 8_000).map(|id| pay(id, BANK, anna, 1)).collect();
+        id += 8_000;
+        let outcomes = town.client.create_transfers(&batch).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| outcome.status == CreateTransferStatus::Created));
+    }
+    let purged = |town: &Town, index: usize| {
+        let manifest = town.configs[index].data.join("shards/1/0/checkpoint");
+        std::fs::read_dir(manifest).unwrap().count() > 1
+    };
+    let leader = town.leader_of(1).unwrap();
+    while !purged(&town, leader) {
+        tokio::task::yield_now().await;
+    }
+    town.start(late).await;
+    let other = (0..3).find(|index| *index != late && *index != leader).unwrap();
+    town.stop(other).await;
+    // The late member is needed for a majority now: an answer means that it has caught up.
+    assert_eq!(post(&town.client, pay(id + 1, anna, baker, 5)).await, CreateTransferStatus::Created);
+    let taken_in = town.configs[late].data.join("shards/1/1/checkpoint");
+    assert!(std::fs::read_dir(taken_in).unwrap().count() > 0, "it got the books whole, not entry by entry");
+    town.stop(leader).await;
+    town.start(other).await;
+    assert_eq!((town.balance(anna).await, town.balance(baker).await), (79_995, 5));
+    assert_eq!(post(&town.client, pay(1, BANK, anna, 1)).await, CreateTransferStatus::Exists);
+    let found = town.client.lookup_transfers(&[TransferId::new(1), TransferId::new(id + 1)]).await.unwrap();
+    assert!(found.iter().all(Option::is_some), "from a sealed segment, and young");
+    let filter = AccountFilter { account_id: anna, limit: 3, credits: true, ..AccountFilter::default() };
+    let entries = town.client.account_transfers(&filter).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.id.get()).collect::<Vec<_>>(), [1, 2, 3]);
+    for index in [late, other] {
+        town.stop(index).await;
+    }
+    for index in 0..3 {
+        town.start(index).await;
+    }
+    assert_eq!((town.balance(anna).await, town.balance(baker).await), (79_995, 5));
 }

@@ -28,4 +28,4 @@ pub use frame::{Body, Frame, HEADER_BYTES, Kind, Lane};
 pub use hello::{ClusterId, Hello, NodeId, PROTOCOL_VERSION};
 pub use links::{Call, CallSender, Link, Links};
 pub use listener::{Listener, Outbox, Receive, Session, Stop};
-pub use security::{Authority, Security, node_name};
+pub use security::{Authority, NODES_NAME, Security, node_name};

@@ -20,6 +20,9 @@ pub fn node_name(node: NodeId) -> String {
     format!("node-{}.fen", node.0)
 }
 
+/// The name in every node's certificate under which clients trust whichever node they reach.
+pub const NODES_NAME: &str = "nodes.fen";
+
 /// How connections are protected.
 #[derive(Clone)]
 pub enum Security {

@@ -88,19 +88,11 @@ pub struct Group<M: Machine> {
     id: GroupId,
     raft: Raft<Types, Adapter<M>>,
     desk: Desk<M>,
-    replay_bytes: Arc<AtomicU64>,
-    replay_bytes_max: u64,
 }
 
 impl<M: Machine> Clone for Group<M> {
     fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            raft: self.raft.clone(),
-            desk: self.desk.clone(),
-            replay_bytes: self.replay_bytes.clone(),
-            replay_bytes_max: self.replay_bytes_max,
-        }
+        Self { id: self.id, raft: self.raft.clone(), desk: self.desk.clone() }
     }
 }
 
@@ -114,8 +106,10 @@ pub struct Site<'a> {
     pub links: Links,
     /// How fast it reacts.
     pub tempo: Tempo,
-    /// After so many bytes of entries a new image is made, so that a restart replays no more.
+    /// After so many bytes of entries a new image is made, so that a restart replays about so much at most.
     pub replay_bytes_max: u64,
+    /// So many entries are kept behind an image, for members that are a little late.
+    pub kept_entries: u64,
 }
 
 impl<M: Machine> Group<M> {
@@ -125,10 +119,11 @@ impl<M: Machine> Group<M> {
         let name = format!("fen-machine-{}", id.0);
         let (adapter, desk) = Adapter::start(name, machine, replay_bytes.clone()).map_err(stopped)?;
         let network = Network { group: id, links: site.links.clone() };
-        let config = Arc::new(config(site.tempo)?);
+        let config = Arc::new(config(site)?);
         let log = site.scribe.group(id);
         let raft = Raft::new(site.node.0, config, network, log, adapter).await.map_err(stopped)?;
-        Ok(Self { id, raft, desk, replay_bytes, replay_bytes_max: site.replay_bytes_max })
+        tokio::spawn(make_images(raft.clone(), replay_bytes, site.replay_bytes_max));
+        Ok(Self { id, raft, desk })
     }
 
     /// Which group.
@@ -155,18 +150,7 @@ impl<M: Machine> Group<M> {
         if parcel.body.len() > PARCEL_BYTES_MAX {
             return Err(GroupFault::Refused(format!("a parcel of {} bytes", parcel.body.len())));
         }
-        let answer = self.raft.client_write(parcel).await.map_err(write_fault)?.data;
-        self.make_image_when_due().await;
-        Ok(answer)
-    }
-
-    /// Asks for a new image once the log since the last one has grown long.
-    async fn make_image_when_due(&self) {
-        if self.replay_bytes.load(Ordering::Relaxed) >= self.replay_bytes_max {
-            self.replay_bytes.store(0, Ordering::Relaxed);
-            // It is made beside the traffic; that it was made shows in the replay of the next start.
-            let _asked = self.raft.trigger().snapshot().await;
-        }
+        Ok(self.raft.client_write(parcel).await.map_err(write_fault)?.data)
     }
 
     /// Looks into the machine when everything acknowledged before this call is applied. Only on the leader.
@@ -240,7 +224,27 @@ impl<M: Machine> Group<M> {
     }
 }
 
-fn config(tempo: Tempo) -> Result<Config, GroupFault> {
+/// How often a group looks whether its log has grown long.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// On every member: asks for a new image once the log since the last one has grown long, until the group stops.
+async fn make_images<M: Machine>(
+    raft: Raft<Types, Adapter<M>>,
+    replay_bytes: Arc<AtomicU64>,
+    bytes_max: u64,
+) {
+    while raft.metrics().borrow_watched().running_state.is_ok() {
+        if replay_bytes.load(Ordering::Relaxed) >= bytes_max {
+            replay_bytes.store(0, Ordering::Relaxed);
+            // That it was made shows in the replay of the next start; that it failed, in the group's state.
+            let _asked = raft.trigger().snapshot().await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn config(site: &Site<'_>) -> Result<Config, GroupFault> {
+    let tempo = site.tempo;
     let config = Config {
         cluster_name: "fen".to_owned(),
         heartbeat_interval: tempo.heartbeat_ms,
@@ -253,8 +257,8 @@ fn config(tempo: Tempo) -> Result<Config, GroupFault> {
         // Images are made by bytes of log, and sent to followers whose entries are gone, not to slow ones.
         replication_lag_threshold: u64::MAX / 4,
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: 1_024,
-        purge_batch_size: 256,
+        max_in_snapshot_log_to_keep: site.kept_entries,
+        purge_batch_size: 1,
         enable_pre_vote: Some(true),
         ..Config::default()
     };

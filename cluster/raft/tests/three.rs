@@ -106,7 +106,8 @@ impl Node {
         let scribe = Scribe::open(disk.clone(), Path::new("wal"), &options, 1 << 20).unwrap();
         let links = Links::new(CLUSTER, self.id, Security::Plain);
         let tempo = Tempo::default();
-        let site = Site { node: self.id, scribe: &scribe, links, tempo, replay_bytes_max: u64::MAX };
+        let (replay_bytes_max, kept_entries) = (u64::MAX, 100);
+        let site = Site { node: self.id, scribe: &scribe, links, tempo, replay_bytes_max, kept_entries };
         let group = Group::start(&site, GROUP, Folding::open(&self.kept)).await.unwrap();
         let groups = Groups::new(disk, PathBuf::from("spool"), Arc::new(Nobody)).unwrap();
         groups.add(group.clone());
