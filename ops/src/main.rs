@@ -7,8 +7,10 @@
 //! reach or open. Answers go to standard output, everything else to standard error.
 
 mod bench;
+mod cluster;
 mod cost;
 mod demo;
+mod dev;
 mod exec;
 mod exit;
 mod faults;
@@ -16,7 +18,9 @@ mod import;
 mod json;
 mod print;
 mod progress;
+mod reach;
 mod schedule;
+mod start;
 mod terms;
 mod verify;
 
@@ -39,10 +43,13 @@ struct Fen {
 enum Command {
     Bench(Box<bench::Arguments>),
     Cost(cost::Arguments),
+    Cluster(cluster::Arguments),
     Demo(demo::Arguments),
+    Dev(dev::Arguments),
     Exec(exec::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
+    Start(start::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -61,10 +68,13 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
     match &fen.command {
         Command::Bench(arguments) => bench::run(arguments, fen.json),
         Command::Cost(arguments) => cost::run(arguments, fen.json),
+        Command::Cluster(arguments) => cluster::run(arguments, fen.json),
         Command::Demo(demo::Arguments {}) => demo::run(fen.json),
+        Command::Dev(arguments) => dev::run(arguments),
         Command::Exec(arguments) => exec::run(arguments),
         Command::Import(arguments) => import::run(arguments, fen.json),
         Command::Schedule(arguments) => schedule::run(arguments),
+        Command::Start(arguments) => start::run(arguments),
         Command::Verify(arguments) => verify::run(arguments, fen.json),
     }
 }

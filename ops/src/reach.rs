@@ -1,0 +1,66 @@
+//! How commands reach a cluster: addresses of some of its nodes, and the certificates of whoever calls.
+
+use crate::exit::Failure;
+use clap::Args;
+use fen_api::{Client, ClientFault, ClientOptions, ClientSecurity};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Which cluster, and as whom.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Reach {
+    /// A node's address for clients, host and port; several, so that one may be down.
+    #[arg(long, value_name = "ADDRESS", required = true, value_delimiter = ',')]
+    endpoint: Vec<String>,
+    /// The folder with authority.pem, client.pem and client.key; without it the connection is plaintext.
+    #[arg(long, value_name = "DIR")]
+    certificates: Option<PathBuf>,
+}
+
+/// How long a command waits for a cluster that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Reach {
+    /// A client for it; to be made where something waits for the network, see [`wait`].
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        let security = self.certificates.as_deref().map(read).transpose()?;
+        let options = ClientOptions { patience: PATIENCE, security, ..ClientOptions::default() };
+        Client::new(&self.endpoint, options).map_err(failure)
+    }
+}
+
+fn read(folder: &Path) -> Result<ClientSecurity, Failure> {
+    let text = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).map_err(|error| {
+            Failure::unreachable(format!("{}: {error}", path.display()))
+                .mend("name the folder that holds authority.pem, client.pem and client.key")
+        })
+    };
+    Ok(ClientSecurity {
+        authority: text("authority.pem")?,
+        certificate: text("client.pem")?,
+        key: text("client.key")?,
+        server_name: fen_net::NODES_NAME.to_owned(),
+    })
+}
+
+/// A client's fault as a command's.
+pub(crate) fn failure(fault: ClientFault) -> Failure {
+    match fault {
+        ClientFault::Refused(reason) => Failure::refused(reason),
+        ClientFault::Setup(reason) => Failure::usage(reason),
+        ClientFault::Unreachable { .. } | ClientFault::Garbled(_) => Failure::unreachable(fault.to_string())
+            .mend("is the cluster running, is the address its address for clients, are the certificates its own?"),
+    }
+}
+
+/// Runs what waits for the network to its end.
+pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unreachable(format!("no thread to run on: {error}")))?;
+    runtime.block_on(work)
+}
