@@ -15,16 +15,22 @@ use std::sync::Arc;
 /// What the book must find in a chunk while it is young.
 struct Finder {
     ids: SlotIndex,
+    /// No id in the chunk is above it: ids that rise with time are known to be new without a look-up.
+    highest: TransferId,
     resolutions: BTreeMap<TransferId, u32>,
 }
 
 impl Finder {
     fn new() -> Self {
-        Self { ids: SlotIndex::with_capacity(CHUNK_RECORDS), resolutions: BTreeMap::new() }
+        let ids = SlotIndex::with_capacity(CHUNK_RECORDS);
+        Self { ids, highest: TransferId::ZERO, resolutions: BTreeMap::new() }
     }
 
     #[inline]
     fn find<'a>(&self, chunk: &'a Chunk, id: TransferId) -> Option<&'a Transfer> {
+        if id > self.highest {
+            return None;
+        }
         let at = |position| &chunk.records[wide(AccountSlot::new(position))];
         self.ids.find(hash_of(id.get()), |position| at(position).id == id).map(at)
     }
@@ -38,6 +44,7 @@ impl Finder {
     fn note(&mut self, record: &Transfer, position: u32) {
         if !record.id.is_zero() {
             self.ids.insert(hash_of(record.id.get()), position);
+            self.highest = self.highest.max(record.id);
         }
         if !record.pending_id.is_zero() {
             self.resolutions.insert(record.pending_id, position);
@@ -194,6 +201,7 @@ impl Young {
             chunk.slots.clear();
             chunk.part_posts.clear();
             finder.ids.clear();
+            finder.highest = TransferId::ZERO;
             finder.resolutions.clear();
             self.spare = Some((chunk, finder));
         }
