@@ -195,7 +195,9 @@ impl Durable {
         let closing = Arc::new(AtomicBool::new(false));
         let header = checkpoint_header(&store);
         let settled = Arc::new(AtomicU32::new(header.book.chunk));
-        let next_expiry = Arc::new(AtomicU64::new(Stamp::MAX.get()));
+        // Known before the first reader comes, and not only once the apply thread runs.
+        let next_expiry = shard.book().next_expiry().unwrap_or(Stamp::MAX);
+        let next_expiry = Arc::new(AtomicU64::new(next_expiry.get()));
         let journal = Arc::clone(shard.journal());
         let log = Log {
             clock: Arc::clone(&clock),
