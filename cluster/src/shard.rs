@@ -20,7 +20,7 @@ use fen_store::wal::{LogIndex, SegmentNumber};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The numbers of the commands that this release takes from clients; see [`Command::encode`].
@@ -52,7 +52,9 @@ impl ShardMachine {
         let (store, journal) = (vault.store()?, Arc::new(vault.journal()?));
         let shard = Shard::restore(&store, journal.clone()).map_err(io::Error::other)?;
         let mark = read_mark(store.header())?;
-        let sealer = Sealer::start(journal)?;
+        let settled =
+            CheckpointHeader::read_from_prefix(store.header()).map_or(0, |(header, _)| header.book.chunk);
+        let sealer = Sealer::start(journal, settled)?;
         let machine =
             Self { vault, store, shard, sealer, mark, aligned: Vec::new(), next_expiry: Arc::default() };
         machine.publish_expiry();
@@ -123,6 +125,7 @@ impl ShardMachine {
         let mut bytes = header.as_bytes().to_vec();
         write_mark(&mut bytes, mark);
         draft.finish(&bytes).map_err(io::Error::other)?;
+        self.sealer.settled.store(header.book.chunk, Ordering::Release);
         Ok(())
     }
 
@@ -165,19 +168,25 @@ fn read_mark(header: &[u8]) -> io::Result<Mark> {
 struct Sealer {
     chunks: Sender<Arc<Chunk>>,
     sealed: Receiver<Result<u32, String>>,
+    /// The chunk at which the checkpoint in force begins; index runs are merged up to it.
+    settled: Arc<AtomicU32>,
 }
 
 /// Full chunks that may wait; the machine waits with one more.
 const CHUNKS_MAX: usize = 2;
 
 impl Sealer {
-    fn start(journal: Arc<Journal>) -> io::Result<Self> {
+    fn start(journal: Arc<Journal>, settled: u32) -> io::Result<Self> {
+        let settled = Arc::new(AtomicU32::new(settled));
+        let merge_below = Arc::clone(&settled);
         let (chunks, queue) = crossbeam_channel::bounded::<Arc<Chunk>>(CHUNKS_MAX);
         let (done, sealed) = crossbeam_channel::unbounded();
         let run = move || {
             for chunk in queue {
                 let number = chunk.number;
-                let result = seal(&journal, &chunk).map(|()| number).map_err(|fault| fault.to_string());
+                let result = seal(&journal, &chunk, merge_below.load(Ordering::Acquire))
+                    .map(|()| number)
+                    .map_err(|fault| fault.to_string());
                 drop(chunk);
                 if done.send(result).is_err() {
                     return;
@@ -185,7 +194,7 @@ impl Sealer {
             }
         };
         std::thread::Builder::new().name("fen-seal".to_owned()).spawn(run)?;
-        Ok(Self { chunks, sealed })
+        Ok(Self { chunks, sealed, settled })
     }
 
     fn seal(&self, chunk: Arc<Chunk>) -> io::Result<()> {
@@ -201,12 +210,12 @@ impl Sealer {
     }
 }
 
-fn seal(journal: &Journal, chunk: &Chunk) -> Result<(), JournalFault> {
+fn seal(journal: &Journal, chunk: &Chunk, settled: u32) -> Result<(), JournalFault> {
     // After a restart the log is replayed from the checkpoint, and what was sealed since is sealed already.
     if journal.chunks() <= chunk.number {
         journal.seal(chunk, &touched_ids(chunk))?;
     }
-    while journal.merge_once()? {}
+    while journal.merge_once(settled)? {}
     Ok(())
 }
 
