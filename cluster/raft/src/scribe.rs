@@ -289,12 +289,13 @@ impl Desk {
         let purge = Control::Purge { group: wal::GroupId::new(group.0), up_to: index, term: up_to.term };
         self.wal.append_control(&purge)?;
         self.waiting.push(Staged { done, durable: None });
-        let oldest = {
-            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-            groups.values().filter_map(|tail| tail.oldest_segment()).min()
-        };
-        // The purge must be durable before the files that it frees are overwritten.
+        // The purge must be durable before the files that it frees are overwritten. And only now does everything
+        // staged have its place: what has none is not written yet, so it will lie in this segment or a later one.
         if self.commit() {
+            let oldest = {
+                let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+                groups.values().filter_map(|tail| tail.oldest_segment()).min()
+            };
             self.wal.release(oldest.unwrap_or_else(|| self.wal.segment()))?;
         }
         Ok(())
@@ -315,6 +316,54 @@ impl Desk {
                 }
                 Order::Committed { .. } | Order::Truncate { .. } => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tail::Content;
+    use crate::words::Parcel;
+    use bytes::Bytes;
+    use fen_store::disk::MemoryDisk;
+    use openraft::EntryPayload;
+
+    const GROUP: GroupId = GroupId(3);
+
+    fn entry(index: u64) -> Entry {
+        let body = Bytes::from(vec![7; 5_000]);
+        let log_id = LogPlace { term: 1, index }.log_id();
+        Entry { log_id, payload: EntryPayload::Normal(Parcel { stamp: index, body }) }
+    }
+
+    /// Entries and a purge that wait together: the entries fill several files before any of them has its place.
+    #[test]
+    fn a_purge_frees_no_file_of_entries_staged_before_it() {
+        let options = WalOptions { segment_bytes: 32 << 10, ..WalOptions::new(1) };
+        let disk = Arc::new(MemoryDisk::new());
+        let mut visit = |_: Position, _: Found<'_>| Ok(());
+        let (wal, _) = Wal::open(disk, Path::new("wal"), &options, SegmentNumber::FIRST, &mut visit).unwrap();
+        let reader = wal.reader();
+        let tail = Arc::new(Tail::new(TailState::default(), 1));
+        let groups = Arc::new(Mutex::new(HashMap::from([(GROUP, tail.clone())])));
+        let (queue, failing) = (crossbeam_channel::never(), watch::channel(None).0);
+        let mut desk = Desk { wal, queue, groups, waiting: Vec::new(), failing };
+        let done = || Done::Waiting(oneshot::channel().0);
+
+        let entries: Vec<Entry> = (0..30).map(entry).collect();
+        tail.append(&entries);
+        desk.write(Order::Entries { group: GROUP, entries, tail: tail.clone(), done: done() }).unwrap();
+        let up_to = LogPlace { term: 1, index: 0 };
+        tail.state().purge(up_to);
+        desk.write(Order::Purge { group: GROUP, up_to, done: done() }).unwrap();
+
+        let contents = tail.contents(1, 30, usize::MAX);
+        assert_eq!(contents.len(), 29);
+        for content in contents {
+            let Content::At { place, position } = content else { panic!("nothing is cached") };
+            let stored = reader.read(position).unwrap();
+            assert_eq!(stored.entry().map(|entry| entry.index.get()), Some(place.index));
         }
     }
 }
