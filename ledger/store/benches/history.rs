@@ -198,6 +198,19 @@ fn journal(accounts: u32, ids: Ids, chunks: u32) {
     println!("  opening: {} us", opening.as_micros());
 }
 
+/// A full page of the statement of an account that has a thousandth of ten million transfers, newest first.
+fn page() {
+    let mut bank = Bank::new(2_000, Ids::Random);
+    let directory = tempfile::tempdir().expect("a directory for the bench");
+    let disk = Arc::new(RealDisk::open(directory.path()).expect("a disk"));
+    let journal = Journal::open(disk, Path::new("journal")).expect("a journal");
+    for _ in 0..153 {
+        let (chunk, account_ids) = bank.chunk();
+        journal.seal(&chunk, &account_ids).expect("sealed");
+    }
+    walk(&journal, &bank);
+}
+
 fn look_up(bank: &mut Bank, journal: &Journal, known: &[TransferId]) {
     let random: Vec<TransferId> = (0..8_189)
         .map(|_| TransferId::new(u128::from(bank.random()) << 64 | u128::from(bank.random())))
@@ -229,10 +242,10 @@ fn walk(journal: &Journal, bank: &Bank) {
     };
     let slot = AccountSlot::new(5);
     let entries = journal.account_transfers(slot, newest, &filter).count();
-    let transfers = median(5, || {
+    let transfers = median(51, || {
         black_box(journal.account_transfers(slot, newest, &filter).count());
     });
-    let balances = median(5, || {
+    let balances = median(51, || {
         black_box(journal.account_balances(slot, newest, &filter).count());
     });
     println!(
@@ -260,7 +273,7 @@ fn main() {
         return println!("benches run in release");
     }
     println!("seed 42; one thread; page cache warm; sealing syncs every file");
-    // `segments` or `journal` asks for that part alone.
+    // `segments`, `page` or `journal` asks for that part alone.
     let asked: Vec<String> = std::env::args().skip(1).filter(|part| !part.starts_with('-')).collect();
     let is_asked = |part: &str| asked.is_empty() || asked.iter().any(|name| name == part);
     for accounts in [10_000, 1_000_000] {
@@ -269,6 +282,9 @@ fn main() {
                 segments(accounts, ids);
             }
         }
+    }
+    if is_asked("page") {
+        page();
     }
     if is_asked("journal") {
         journal(10_000, Ids::Rising, 153);

@@ -109,8 +109,9 @@ impl Journal {
         for segments in &listing.runs {
             match journal.files.open_run(segments) {
                 Ok(run) => sealed.runs.push(run),
-                Err(newer @ JournalFault::Newer { .. }) => return Err(newer),
-                Err(_) => {}
+                // It would hide the runs that replace it.
+                Err(JournalFault::Damaged { file, .. }) => journal.files.remove(&file)?,
+                Err(fault) => return Err(fault),
             }
         }
         journal.publish(|current| *current = sealed);
@@ -182,34 +183,88 @@ impl Journal {
     }
 
     /// Seals the next chunk: returns when it is durable, indexed and visible. `account_ids` names the accounts of
-    /// `chunk.touches`. Handing over once more what is sealed already changes nothing.
+    /// `chunk.touches`. Handing over once more what is sealed already changes nothing, but puts back a segment that
+    /// was lost.
     pub fn seal(&self, chunk: &Chunk, account_ids: &[AccountId]) -> Result<SegmentHash, JournalFault> {
-        let _one_at_a_time = locked(&self.sealing);
         let bytes = encode(chunk, account_ids);
         let hash = SegmentHash::of(&bytes);
+        let sealing = locked(&self.sealing);
         let view = self.view();
-        let out_of_turn = |what| JournalFault::OutOfTurn { number: chunk.number, what };
-        if wide(chunk.number) < view.segments.len() {
-            let known = self.known(&view, chunk.number)?;
-            let same = known.hash == hash;
-            return same.then_some(hash).ok_or_else(|| out_of_turn("another is sealed under its number"));
+        match view.segments.get(wide(chunk.number)) {
+            Some(Ok(known)) if known.hash == hash => return Ok(hash),
+            Some(Ok(_)) => {
+                let what = "another is sealed under its number";
+                return Err(JournalFault::OutOfTurn { number: chunk.number, what });
+            }
+            Some(Err(_)) => {
+                drop(sealing);
+                self.install_segment(chunk.number, &hash, &bytes)?;
+                return Ok(hash);
+            }
+            None => {}
         }
-        if chunk.number != narrow(view.segments.len()) {
-            return Err(out_of_turn("the one before it is not sealed"));
-        }
-        self.files.write_segment(chunk.number, &hash, &bytes)?;
+        let known = self.write_segment(&view, chunk.number, &hash, &bytes)?;
         let mut entries = SegmentEntries::of(chunk.number);
         for (position, record) in (0u32..).zip(&chunk.records) {
             entries.add(position, record.id, record.pending_id);
         }
         let run = self.files.write_segment_run(chunk.number, entries)?;
-        let segment = self.files.open_segment(chunk.number, &hash)?;
-        let known = Known { hash, zone: segment.zone().clone() };
         self.publish(|sealed| {
             sealed.segments.push(Ok(Arc::new(known)));
             sealed.runs.push(run);
         });
         Ok(hash)
+    }
+
+    fn write_segment(
+        &self,
+        view: &Sealed,
+        number: u32,
+        hash: &SegmentHash,
+        bytes: &[u8],
+    ) -> Result<Known, JournalFault> {
+        if wide(number) > view.segments.len() {
+            return Err(JournalFault::OutOfTurn { number, what: "the one before it is not sealed" });
+        }
+        self.files.write_segment(number, hash, bytes)?;
+        self.open.forget(number);
+        let segment = self.files.open_segment(number, hash)?;
+        Ok(Known { hash: *hash, zone: segment.zone().clone() })
+    }
+
+    /// A segment's hash and all its bytes, compared with each other: what another replica needs to put it in place.
+    pub fn read_segment(&self, number: u32) -> Result<(SegmentHash, Vec<u8>), JournalFault> {
+        let view = self.view();
+        let known = self.known(&view, number)?;
+        Ok((known.hash, self.segment_in(&view, number)?.read_all(&known.hash)?))
+    }
+
+    /// Puts a segment from another replica in place, durable and indexed: the next one, or one that is damaged or
+    /// lost here. `hash` is what the replicas agreed on, and the bytes must be its; a segment that is sound and
+    /// differs is not replaced.
+    pub fn install_segment(&self, number: u32, hash: &SegmentHash, bytes: &[u8]) -> Result<(), JournalFault> {
+        let refused = |what| JournalFault::OutOfTurn { number, what };
+        if SegmentHash::of(bytes) != *hash {
+            return Err(refused("its bytes are not those of its hash"));
+        }
+        if crate::segment::number_of(bytes) != Some(number) {
+            return Err(refused("its bytes are those of another number"));
+        }
+        {
+            let _one_at_a_time = locked(&self.sealing);
+            let view = self.view();
+            if let Some(Ok(known)) = view.segments.get(wide(number))
+                && known.hash != *hash
+            {
+                return Err(refused("another is sealed under its number"));
+            }
+            let known = self.write_segment(&view, number, hash, bytes).map(Arc::new)?;
+            self.publish(|sealed| match sealed.segments.get_mut(wide(number)) {
+                Some(place) => *place = Ok(known),
+                None => sealed.segments.push(Ok(known)),
+            });
+        }
+        self.index_the_rest()
     }
 
     /// Merges eight index runs into one where that is due. Call it again while it answers true; it may run beside

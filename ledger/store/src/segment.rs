@@ -200,11 +200,24 @@ impl Segment {
             digest.update(&bytes);
             at += u64::from(narrow(step));
         }
-        if SegmentHash(digest.finalize().into()) == *hash {
-            Ok(())
-        } else {
-            Err(self.home().damaged(Piece::Whole, 0, "its SHA-256 is not the one in its name"))
+        self.compare(SegmentHash(digest.finalize().into()), hash)
+    }
+
+    /// All bytes, compared with the hash that the file was named by.
+    pub fn read_all(&self, hash: &SegmentHash) -> Result<Vec<u8>, JournalFault> {
+        let mut bytes = vec![0; usize::try_from(self.size).unwrap_or(0)];
+        self.file
+            .read_at(&mut bytes, 0)
+            .map_err(|source| JournalFault::disk(&self.path, "reading", source))?;
+        self.compare(SegmentHash::of(&bytes), hash)?;
+        Ok(bytes)
+    }
+
+    fn compare(&self, found: SegmentHash, stated: &SegmentHash) -> Result<(), JournalFault> {
+        if found == *stated {
+            return Ok(());
         }
+        Err(self.home().damaged(Piece::Whole, 0, "its SHA-256 is not the one in its name"))
     }
 
     /// The record at a position, which counts from zero within the segment.
@@ -314,6 +327,12 @@ impl Segment {
         }
         Err(self.home().damaged(Piece::Whole, 0, "a record names an account that is not in the dictionary"))
     }
+}
+
+/// The number that the header of a segment's bytes states.
+pub(crate) fn number_of(bytes: &[u8]) -> Option<u32> {
+    let header = bytes.strip_prefix(&MAGIC)?;
+    header.get(4..).and_then(<[u8]>::first_chunk::<4>).map(|number| u32::from_le_bytes(*number))
 }
 
 /// The block of a position, and the row in it.

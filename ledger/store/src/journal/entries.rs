@@ -177,6 +177,7 @@ impl<'a> Walk<'a> {
         reading: &mut Reading,
         account: &TouchedAccount,
     ) -> Vec<(u8, Option<Balances>)> {
+        reading.keep_blocks();
         let mut balances = account.opening;
         let mut blocks = Vec::new();
         for number in account.blocks.iter() {

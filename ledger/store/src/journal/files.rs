@@ -224,6 +224,11 @@ impl OpenSegments {
         locked(&self.held).keep(number, Arc::clone(&segment));
         Ok(segment)
     }
+
+    /// Closes a segment whose file has been replaced.
+    pub(super) fn forget(&self, number: u32) {
+        locked(&self.held).segments.remove(&number);
+    }
 }
 
 impl Held {

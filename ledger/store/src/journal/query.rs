@@ -11,6 +11,7 @@ use crate::segment::{
 };
 use fen_book::{QueryFilter, RecordNumber};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// See [`Journal::query_transfers`]. After a fault it goes on with what lies behind the damaged piece.
@@ -21,7 +22,7 @@ pub struct QueryTransfers<'a> {
     below: RecordNumber,
     left: u32,
     /// The blocks still to come, counted over all segments.
-    blocks: std::ops::Range<u64>,
+    blocks: Range<u64>,
     reading: Option<Reading>,
     ready: VecDeque<Found>,
 }
@@ -152,8 +153,8 @@ impl Iterator for QueryTransfers<'_> {
     }
 }
 
-/// See [`Journal::records`]. After a fault it goes on with the next block, or the next segment where the whole
-/// one is out of reach.
+/// See [`Journal::records`]; from the other end, newest first. After a fault it goes on with the next block, or the
+/// next segment where the whole one is out of reach.
 pub struct Records<'a> {
     journal: &'a Journal,
     view: Arc<Sealed>,
@@ -166,13 +167,18 @@ impl<'a> Records<'a> {
     pub(super) fn new(journal: &'a Journal, from: RecordNumber) -> Self {
         let view = journal.view();
         let end = first_record(narrow(view.segments.len())).get();
-        Self { journal, view, next: from.get(), end, reading: None }
+        Self { journal, view, next: from.get().min(end), end, reading: None }
     }
 
-    fn read(&mut self) -> Result<Found, JournalFault> {
-        let number = RecordNumber::new(self.next);
-        let (segment, position) = place_of(number);
+    /// The record, or the fault with the range of numbers that it hides.
+    fn read(&mut self, number: u64) -> Result<Found, (JournalFault, Range<u64>)> {
+        let (segment, position) = place_of(RecordNumber::new(number));
         let segment = u32::try_from(segment).unwrap_or(u32::MAX);
+        let around = |records: usize| {
+            let length = u64::from(narrow(records));
+            let first = number / length * length;
+            first..first + length
+        };
         if self.reading.as_ref().is_none_or(|reading| reading.segment().number() != segment) {
             self.reading = None;
         }
@@ -180,22 +186,13 @@ impl<'a> Records<'a> {
             Some(reading) => reading,
             None => match self.journal.segment_in(&self.view, segment) {
                 Ok(opened) => self.reading.insert(Reading::new(opened)),
-                Err(fault) => {
-                    self.next = first_record(segment).get() + u64::from(narrow(BLOCKS * BLOCK_RECORDS));
-                    return Err(fault);
-                }
+                Err(fault) => return Err((fault, around(BLOCKS * BLOCK_RECORDS))),
             },
         };
         let (block, row) = crate::segment::block_of(position);
         match reading.record_in(block, row) {
-            Ok(record) => {
-                self.next += 1;
-                Ok(Found { number, record })
-            }
-            Err(fault) => {
-                self.next += u64::from(narrow(BLOCK_RECORDS - row));
-                Err(fault)
-            }
+            Ok(record) => Ok(Found { number: RecordNumber::new(number), record }),
+            Err(fault) => Err((fault, around(BLOCK_RECORDS))),
         }
     }
 }
@@ -204,6 +201,37 @@ impl Iterator for Records<'_> {
     type Item = Result<Found, JournalFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        (self.next < self.end).then(|| self.read())
+        let number = self.next;
+        if number == self.end {
+            return None;
+        }
+        Some(match self.read(number) {
+            Ok(found) => {
+                self.next += 1;
+                Ok(found)
+            }
+            Err((fault, hidden)) => {
+                self.next = hidden.end.min(self.end);
+                Err(fault)
+            }
+        })
+    }
+}
+
+impl DoubleEndedIterator for Records<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        if self.next == self.end {
+            return None;
+        }
+        Some(match self.read(self.end - 1) {
+            Ok(found) => {
+                self.end -= 1;
+                Ok(found)
+            }
+            Err((fault, hidden)) => {
+                self.end = hidden.start.max(self.next);
+                Err(fault)
+            }
+        })
     }
 }

@@ -205,6 +205,11 @@ fn all_records_come_in_order() {
         assert_eq!((found.number, &found.record), (number, record));
     }
     assert!(expected.next().is_none());
+    let backwards = world.journal.records(from).rev().step_by(777).map(Result::unwrap);
+    let expected = world.records().rev().take(2 * CHUNK_RECORDS - 1_000).step_by(777);
+    assert!(
+        backwards.map(|found| (found.number, found.record)).eq(expected.map(|(at, record, _)| (at, *record)))
+    );
     let number = RecordNumber::new(70_000);
     assert_eq!(world.journal.record(number).unwrap(), world.chunks[1].0.records[70_000 - CHUNK_RECORDS]);
     assert!(matches!(world.journal.record(world.journal.end()), Err(JournalFault::NotSealed { .. })));
@@ -296,7 +301,13 @@ fn a_damaged_block_hides_no_other() {
         assert!(lines.iter().all(|line| statement.contains(line)), "a told balance is right");
         assert!(lines.last().unwrap().0.number.get() / 65_536 == if reversed { 0 } else { 2 });
     }
-    assert_eq!(journal.records(RecordNumber::ZERO).flatten().count(), 3 * CHUNK_RECORDS - BLOCK_RECORDS);
+    for told in [
+        journal.records(RecordNumber::ZERO).collect::<Vec<_>>(),
+        journal.records(RecordNumber::ZERO).rev().collect(),
+    ] {
+        assert_eq!(told.iter().flatten().count(), 3 * CHUNK_RECORDS - BLOCK_RECORDS);
+        assert_eq!(told.len(), 3 * CHUNK_RECORDS - BLOCK_RECORDS + 1);
+    }
 }
 
 #[test]
@@ -380,4 +391,52 @@ fn an_archived_segment_is_still_read() {
     assert_eq!(journal.damage().len(), 0);
     assert_eq!(journal.record(RecordNumber::new(9)).unwrap(), world.chunks[0].0.records[9]);
     journal.verify_segment(0).unwrap();
+}
+
+#[test]
+fn a_lost_segment_is_put_back_by_sealing_or_from_another_replica() {
+    let world = world(3, 40, Ids::Random);
+    let other = open(&world.disk);
+    let (hash, bytes) = other.read_segment(1).unwrap();
+    let path = Path::new(DIRECTORY).join(name_of(&world.journal, 1));
+    let lost = world.chunks[1].0.records[3];
+    for from_replica in [false, true] {
+        world.disk.remove(&path).unwrap();
+        world.disk.remove(&Path::new(DIRECTORY).join("00000001-00000001.run")).unwrap();
+        let journal = open(&world.disk);
+        assert!(journal.find_transfer(lost.id).is_err());
+        if from_replica {
+            let mut wrong = bytes.clone();
+            wrong[77] ^= 1;
+            assert!(journal.install_segment(1, &hash, &wrong).is_err());
+            assert!(journal.install_segment(2, &hash, &bytes).is_err());
+            journal.install_segment(1, &hash, &bytes).unwrap();
+        } else {
+            let (chunk, ids) = &world.chunks[1];
+            assert_eq!(journal.seal(chunk, ids).unwrap(), hash);
+        }
+        assert_eq!(journal.find_transfer(lost.id).unwrap().map(|found| found.record), Some(lost));
+        check_after_crash(&journal, &world.chunks, 3);
+        check_after_crash(&open(&world.disk), &world.chunks, 3);
+    }
+    // A replica that lags takes the next segment as it is.
+    let disk = MemoryDisk::new();
+    let follower = open(&disk);
+    assert!(follower.install_segment(1, &hash, &bytes).is_err(), "not before the one before it");
+    let (first_hash, first) = other.read_segment(0).unwrap();
+    follower.install_segment(0, &first_hash, &first).unwrap();
+    follower.install_segment(1, &hash, &bytes).unwrap();
+    check_after_crash(&follower, &world.chunks, 2);
+}
+
+#[test]
+fn a_damaged_block_is_mended_from_another_replica() {
+    let world = world(2, 40, Ids::Rising);
+    let (hash, bytes) = world.journal.read_segment(1).unwrap();
+    flip(&world.disk, &name_of(&world.journal, 1), 400);
+    let journal = open(&world.disk);
+    assert!(journal.read_segment(1).is_err(), "damage is not passed on");
+    journal.install_segment(1, &hash, &bytes).unwrap();
+    check_after_crash(&journal, &world.chunks, 2);
+    assert_eq!(journal.records(RecordNumber::ZERO).map(Result::unwrap).count(), 2 * CHUNK_RECORDS);
 }

@@ -4,7 +4,7 @@
 //! well whatever the other does. Accounts are references into the segment's dictionary of accounts. The last two
 //! columns say what a part post released beyond what it posted.
 
-use super::bits::{from_halves, high_half, low_half};
+use super::bits::{from_halves, high_half, low_half, wide};
 use super::columns::{Columns, encode_columns};
 use super::piece::{Body, Home, seal};
 use super::{BLOCK_RECORDS, Cursor};
@@ -180,15 +180,19 @@ impl Block {
     /// The rows whose debit or credit account is `reference`, rising.
     pub(crate) fn rows_of(&self, reference: u32) -> Vec<usize> {
         let wanted = u64::from(reference);
-        let mut debits = [0; BLOCK_RECORDS];
-        let mut credits = [0; BLOCK_RECORDS];
-        self.columns.column(field::DEBIT).fill(self.body.bytes(), &mut debits);
-        self.columns.column(field::CREDIT).fill(self.body.bytes(), &mut credits);
-        let sides = debits.iter().zip(&credits).enumerate();
-        sides
-            .filter(|(_, (debit, credit))| **debit == wanted || **credit == wanted)
-            .map(|(row, _)| row)
-            .collect()
+        let mut marks = [0u64; BLOCK_RECORDS / 64];
+        for column in [field::DEBIT, field::CREDIT] {
+            self.columns.column(column).mark(self.body.bytes(), BLOCK_RECORDS, wanted, &mut marks);
+        }
+        let mut rows = Vec::new();
+        for (first, word) in (0..BLOCK_RECORDS).step_by(64).zip(marks) {
+            let mut rest = word;
+            while rest != 0 {
+                rows.push(first + wide(rest.trailing_zeros()));
+                rest &= rest - 1;
+            }
+        }
+        rows
     }
 
     /// Whether a row may hold `value` in `column`; `false` is certain.

@@ -84,6 +84,19 @@ impl Linear {
         self.base.wrapping_add(self.slope.wrapping_mul(index_u64(index)))
     }
 
+    /// As [`Column::mark`], for residuals of at most 56 bits: no value is kept, and no branch depends on one.
+    fn mark(&self, bytes: &[u8], count: usize, residual: u64, rows: &mut [u64; COLUMN_MAX / 64]) {
+        let packed = bytes.get(self.packed..).unwrap_or_default();
+        let (width, keep) = (wide(self.width), mask(self.width));
+        let mut bit = 0;
+        for index in 0..count.min(COLUMN_MAX) {
+            let Some(window) = packed.get(bit / 8..).and_then(<[u8]>::first_chunk::<8>) else { return };
+            let value = (u64::from_le_bytes(*window) >> (bit % 8)) & keep;
+            rows[index / 64] |= u64::from(value == residual) << (index % 64);
+            bit += width;
+        }
+    }
+
     fn fill(&self, bytes: &[u8], out: &mut [u64]) {
         for (index, value) in out.iter_mut().enumerate() {
             *value = self.line(index).wrapping_add(unpack(bytes, self.packed, self.width, index));
@@ -154,6 +167,27 @@ impl Column {
                     *value = self.get(bytes, index);
                 }
             }
+        }
+    }
+
+    /// Sets in `rows` the bit of each of the first `count` indexes that hold `wanted`.
+    pub(crate) fn mark(&self, bytes: &[u8], count: usize, wanted: u64, rows: &mut [u64; COLUMN_MAX / 64]) {
+        if let Self::Linear(linear) = self
+            && linear.slope == 0
+            && linear.exceptions == 0
+            && linear.width <= 56
+        {
+            let residual = wanted.wrapping_sub(linear.base);
+            if residual <= mask(linear.width) {
+                linear.mark(bytes, count, residual, rows);
+            }
+            return;
+        }
+        let mut values = [0; COLUMN_MAX];
+        let values = &mut values[..count.min(COLUMN_MAX)];
+        self.fill(bytes, values);
+        for (index, value) in values.iter().enumerate() {
+            rows[index / 64] |= u64::from(*value == wanted) << (index % 64);
         }
     }
 
@@ -349,6 +383,12 @@ mod tests {
         for (index, value) in values.iter().enumerate() {
             assert_eq!(column.get(&bytes, index), *value);
             assert!(column.may_hold(&bytes, *value));
+            let mut rows = [0; COLUMN_MAX / 64];
+            column.mark(&bytes, values.len(), *value, &mut rows);
+            let holds = |index: usize| rows[index / 64] >> (index % 64) & 1 == 1;
+            if index % 16 == 0 {
+                assert!(values.iter().enumerate().all(|(index, other)| holds(index) == (other == value)));
+            }
         }
         length
     }
