@@ -106,6 +106,11 @@ impl Journal {
             merging: Mutex::default(),
         };
         let mut sealed = Sealed { segments: listing.segments(&journal.files), ..Sealed::default() };
+        if let Some(newer) =
+            sealed.segments.iter().filter_map(|known| known.as_ref().err()).find(|fault| fault.is_newer())
+        {
+            return Err(newer.clone());
+        }
         for segments in &listing.runs {
             match journal.files.open_run(segments) {
                 Ok(run) => sealed.runs.push(run),
@@ -196,6 +201,7 @@ impl Journal {
                 let what = "another is sealed under its number";
                 return Err(JournalFault::OutOfTurn { number: chunk.number, what });
             }
+            Some(Err(fault)) if !fault.is_mendable() => return Err(fault.clone()),
             Some(Err(_)) => {
                 drop(sealing);
                 self.install_segment(chunk.number, &hash, &bytes)?;
@@ -253,10 +259,12 @@ impl Journal {
         {
             let _one_at_a_time = locked(&self.sealing);
             let view = self.view();
-            if let Some(Ok(known)) = view.segments.get(wide(number))
-                && known.hash != *hash
-            {
-                return Err(refused("another is sealed under its number"));
+            match view.segments.get(wide(number)) {
+                Some(Ok(known)) if known.hash != *hash => {
+                    return Err(refused("another is sealed under its number"));
+                }
+                Some(Err(fault)) if !fault.is_mendable() => return Err(fault.clone()),
+                Some(Ok(_) | Err(_)) | None => {}
             }
             let known = self.write_segment(&view, number, hash, bytes).map(Arc::new)?;
             self.publish(|sealed| match sealed.segments.get_mut(wide(number)) {

@@ -122,6 +122,16 @@ impl JournalFault {
         matches!(self, Self::Disk { source, .. } if full.contains(&source.kind()))
     }
 
+    /// Whether putting a sound file in place mends it.
+    pub(crate) fn is_mendable(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Missing { .. })
+    }
+
+    /// Whether a later release wrote the file.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self, Self::Newer { .. })
+    }
+
     /// Wraps what the system said.
     pub(crate) fn disk(file: &Path, doing: &'static str, source: io::Error) -> Self {
         Self::Disk { file: file.to_path_buf(), doing, source: Arc::new(source) }

@@ -96,12 +96,16 @@ impl Files {
         }
         let file = self.disk.create(&draft).map_err(fault("creating its draft"))?;
         let mut end = 0;
-        fill(&mut |bytes| {
+        let filled = fill(&mut |bytes| {
             file.write_at(bytes, end).map_err(fault("writing"))?;
             end += u64::from(narrow(bytes.len()));
             Ok(())
-        })?;
-        file.sync().map_err(fault("syncing"))?;
+        });
+        if let Err(failed) = filled.and_then(|()| file.sync().map_err(fault("syncing"))) {
+            // On a full disk the draft would only be in the way; opening removes it in any case.
+            let _best_effort = self.disk.remove(&draft);
+            return Err(failed);
+        }
         self.disk.rename(&draft, &path).map_err(fault("renaming its draft"))?;
         self.disk.sync_dir(&self.directory).map_err(fault("syncing its directory"))?;
         Ok(path)

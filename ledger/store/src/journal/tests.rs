@@ -440,3 +440,31 @@ fn a_damaged_block_is_mended_from_another_replica() {
     check_after_crash(&journal, &world.chunks, 2);
     assert_eq!(journal.records(RecordNumber::ZERO).map(Result::unwrap).count(), 2 * CHUNK_RECORDS);
 }
+
+#[test]
+fn a_full_disk_leaves_no_draft_and_sealing_goes_on_with_room() {
+    let world = world(1, 40, Ids::Rising);
+    let mut bank = world.bank;
+    let (chunk, ids) = bank.chunk();
+    world.disk.set_capacity(Some(world.disk.used_bytes() + 100_000));
+    let fault = world.journal.seal(&chunk, &ids).unwrap_err();
+    assert!(fault.is_full(), "{fault}");
+    assert_eq!(world.disk.list(Path::new(DIRECTORY)).unwrap().len(), 2, "one segment and its run");
+    world.disk.set_capacity(None);
+    world.journal.seal(&chunk, &ids).unwrap();
+    assert_eq!(open(&world.disk).chunks(), 2);
+}
+
+#[test]
+fn a_newer_releases_segment_stops_the_opening() {
+    let world = world(1, 40, Ids::Rising);
+    let (_, mut bytes) = world.journal.read_segment(0).unwrap();
+    let trailer = bytes.len() - 32;
+    bytes[trailer + 12] = 9;
+    let sum = crc32c::crc32c(&bytes[trailer..trailer + 16]);
+    bytes[trailer + 16..trailer + 20].copy_from_slice(&sum.to_le_bytes());
+    let path = Path::new(DIRECTORY).join(name_of(&world.journal, 0));
+    world.disk.open(&path).unwrap().write_at(&bytes, 0).unwrap();
+    let opened = Journal::open(Arc::new(world.disk.clone()), Path::new(DIRECTORY));
+    assert!(matches!(opened, Err(JournalFault::Newer { found: 9, .. })));
+}
