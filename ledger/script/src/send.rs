@@ -213,12 +213,12 @@ impl Runner<'_> {
         };
         let ChainOutcome { outcome, members } = outcomes[0];
         self.run.transfer_statuses.insert(outcome.status);
-        let text = if outcome.status != CreateTransferStatus::Created {
-            tell::refused(outcome.status, None, None)
-        } else {
+        let text = if outcome.status == CreateTransferStatus::Created {
             let done = if end.flags == TransferFlags::VOID_PENDING_TRANSFER { "voided" } else { "posted" };
             let reservations = if members == 1 { "reservation" } else { "reservations" };
             format!("{done} {members} {reservations}")
+        } else {
+            tell::refused(outcome.status, None, None)
         };
         self.answers.push(tell::line(name, &text));
     }
