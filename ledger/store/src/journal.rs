@@ -298,6 +298,11 @@ impl Journal {
         Ok(true)
     }
 
+    /// Reads all of the index; answers what is damaged. [`Journal::mend_index`] mends it.
+    pub fn verify_index(&self) -> Vec<JournalFault> {
+        self.view().runs.iter().filter_map(|run| run.verify().err()).collect()
+    }
+
     /// Reads all of the index, and makes again from the segments what is damaged. Answers how many runs were.
     pub fn mend_index(&self) -> Result<u32, JournalFault> {
         let damaged: Vec<Arc<Run>> = {

@@ -349,7 +349,9 @@ fn index_runs_are_made_again_from_segments() {
     flip(&world.disk, "00000000-00000000.run", 300);
     let journal = open(&world.disk);
     assert!(journal.find_transfers(&ids).is_err());
+    assert!(matches!(journal.verify_index()[..], [JournalFault::Damaged { piece: Piece::Block(_), .. }]));
     assert_eq!(journal.mend_index().unwrap(), 1);
+    assert_eq!(journal.verify_index().len(), 0);
     assert_eq!(journal.find_transfers(&ids).unwrap(), answer);
     assert_eq!(journal.mend_index().unwrap(), 0);
     assert_eq!(open(&world.disk).find_transfers(&ids).unwrap(), answer);
