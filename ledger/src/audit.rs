@@ -84,7 +84,7 @@ pub struct Audit {
     pub faults: Vec<String>,
 }
 
-/// Audits a shard: every segment's hash, every record, every balance.
+/// Audits a shard: every segment's hash, every index run, every record, every balance.
 pub(crate) fn of_shard(shard: &Shard) -> Audit {
     let (journal, book) = (shard.journal(), shard.book());
     let below = shard.first_young();
@@ -96,6 +96,9 @@ pub(crate) fn of_shard(shard: &Shard) -> Audit {
         if let Err(fault) = journal.verify_segment(number) {
             recount.fault(fault.to_string());
         }
+    }
+    for fault in journal.verify_index() {
+        recount.fault(fault.to_string());
     }
     for found in journal.records(RecordNumber::ZERO) {
         match found {
