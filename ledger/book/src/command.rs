@@ -31,7 +31,7 @@ pub enum Command<'a> {
     SetLimits(&'a [LimitChange]),
     /// Posts or voids whole chains of pending transfers; answered by [`Reply::ChainEnds`].
     EndChains(&'a [ChainEnd]),
-    /// Products, loan events and day-end, as [`LoanCommand`](crate::loan::command::LoanCommand) encodes them: their
+    /// Products, loan events and day-end, as [`LoanCommand`] encodes them: their
     /// terms have no fixed size. Answered by [`Reply::Loans`].
     Loans(&'a [u8]),
     /// Changes nothing but what the passing of time changes (expiries); answered by [`Reply::Done`].

@@ -18,7 +18,7 @@
 //! rewritten. Reading never panics, whatever the bytes, and allocates no more than the file's size plus a constant.
 //!
 //! Deliberately absent: a general compressor (a record is read by unpacking its own bits, not its neighbours');
-//! an index by id (see [`crate::index`]: it spans segments).
+//! an index by id (see the module `index`: it spans segments).
 
 mod accounts;
 mod bits;

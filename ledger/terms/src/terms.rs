@@ -126,7 +126,7 @@ pub struct Fee {
 
 /// The terms of one loan.
 ///
-/// [`Terms::check`] says whether they can be kept; [`crate::schedule`] says what they come to.
+/// [`Terms::check`] says whether they can be kept; [`crate::schedule()`] says what they come to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Terms {
     /// All that is lent: the sum of the draws.
