@@ -141,6 +141,13 @@ impl<M: Machine> Desk<M> {
     }
 }
 
+/// Remembers the first fault.
+fn note<T>(fault: &mut Option<String>, done: &io::Result<T>) {
+    if let Err(error) = done {
+        fault.get_or_insert_with(|| error.to_string());
+    }
+}
+
 fn work<M: Machine>(mut machine: M, mut queue: mpsc::Receiver<Job<M>>) {
     let mut fault: Option<String> = None;
     let told = |fault: &Option<String>| match fault {
@@ -166,11 +173,66 @@ fn work<M: Machine>(mut machine: M, mut queue: mpsc::Receiver<Job<M>>) {
             }
             Job::Barrier(done) => drop(done.send(told(&fault))),
             Job::Checkpoint(mark, done) => {
-                drop(done.send(told(&fault).and_then(|()| machine.checkpoint(mark))));
+                let image = told(&fault).and_then(|()| machine.checkpoint(mark));
+                // A machine hands each change to one checkpoint: after this one failed, a later one would lack what
+                // it was handed. Only a restart, from the checkpoint before and the log, has it all.
+                note(&mut fault, &image);
+                drop(done.send(image));
             }
             Job::Image(done) => drop(done.send(machine.image())),
-            Job::Install(image, done) => drop(done.send(told(&fault).and_then(|()| machine.install(image)))),
+            Job::Install(image, done) => {
+                let installed = told(&fault).and_then(|()| machine.install(image));
+                note(&mut fault, &installed);
+                drop(done.send(installed));
+            }
             Job::Read(look) => look(&mut machine),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its first checkpoint meets a full disk.
+    #[derive(Default)]
+    struct Unlucky {
+        checkpoints: u64,
+    }
+
+    impl Machine for Unlucky {
+        fn mark(&self) -> Mark {
+            Mark::default()
+        }
+        fn apply(&mut self, _place: LogPlace, _parcel: &Parcel, _audience: Audience) -> io::Result<Answer> {
+            Ok(Answer::default())
+        }
+        fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+            self.checkpoints += 1;
+            if self.checkpoints == 1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(Image { mark, content: Arc::new(Bytes::new()) })
+        }
+        fn image(&mut self) -> io::Result<Option<Image>> {
+            Ok(None)
+        }
+        fn install(&mut self, _image: Image) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_a_failed_checkpoint_there_is_no_other() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let desk = Desk::start("unlucky".to_owned(), Unlucky::default()).unwrap();
+            let checkpoint = |done| Job::Checkpoint(Mark::default(), done);
+            let first = desk.ask(checkpoint).await.err().unwrap().to_string();
+            let second = desk.ask(checkpoint).await.err().unwrap().to_string();
+            assert_eq!(first, second);
+            assert!(desk.ask(Job::Barrier).await.is_err(), "nothing more is applied");
+            assert_eq!(desk.read(|machine| machine.checkpoints).await.unwrap(), 1, "reading goes on");
+        });
     }
 }
