@@ -71,7 +71,7 @@ impl Plan {
     pub fn of(scenario: Scenario) -> Self {
         let batch_max = u32::try_from(EVENTS_MAX).unwrap_or(u32::MAX);
         let (transfers, batch, clients, under_way) = match scenario {
-            Scenario::Transfers | Scenario::Restart => (10_000_000, batch_max, 1, 4),
+            Scenario::Transfers | Scenario::Restart => (10_000_000, batch_max, 4, 4),
             Scenario::Singles => (200_000, 1, 32, 1),
             Scenario::Mixed => (2_000_000, batch_max, 2, 2),
         };

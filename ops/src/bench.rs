@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     /// Transfers in a command [default: 8189; singles 1].
     #[arg(long)]
     batch: Option<u32>,
-    /// Client threads [default: 1; singles 32, mixed 2].
+    /// Client threads [default: 4; singles 32, mixed 2].
     #[arg(long)]
     clients: Option<u32>,
     /// Commands that each client keeps under way [default: 4; singles 1, mixed 2].
