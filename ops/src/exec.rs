@@ -21,6 +21,7 @@ use crate::faults::{broken, open};
 use crate::json::{Path, Wrong, parse};
 use clap::Args;
 use fen_book::loan::command::ORDERS_MAX;
+use fen_book::loan::product::Product;
 use fen_book::{BusinessDate, STAMP_MAX, Stamp};
 use fen_ledger::{Body, Fault, Ledger, LoanCommand, LoanReply, Reply};
 use lines::{LINE_SIZE_MAX, Line, next_line};
@@ -163,7 +164,7 @@ fn answer(ledger: &Ledger, order: Order) -> Result<String, Fault> {
         Order::PostPendingChains(events) | Order::VoidPendingChains(events) => {
             changed(ledger, op, Body::ChainEnds(events))
         }
-        Order::PutProduct(product) => loans(ledger, op, &LoanCommand::PutProduct(product)),
+        Order::PutProducts(products) => put_products(ledger, op, products),
         Order::Loans(_, events) => loan_events(ledger, op, events),
         Order::DayEnd(through) => day_end(ledger, op, through),
         Order::LookupLoans(ids) => Ok(reply(op, &ledger.lookup_loans(&ids)?)),
@@ -197,8 +198,15 @@ fn changed(ledger: &Ledger, op: &str, body: Body) -> Result<String, Fault> {
     })
 }
 
-fn loans(ledger: &Ledger, op: &str, command: &LoanCommand) -> Result<String, Fault> {
-    changed(ledger, op, Body::Loans(command.encode()))
+/// Products, each a command of its own.
+fn put_products(ledger: &Ledger, op: &str, products: Vec<Product>) -> Result<String, Fault> {
+    let mut outcomes = Vec::with_capacity(products.len());
+    for product in products {
+        if let LoanReply::Product(told) = ledger.loans(&LoanCommand::PutProduct(Box::new(product)))? {
+            outcomes.push(told);
+        }
+    }
+    Ok(reply(op, &outcomes))
 }
 
 /// Loan events, in as many commands as they need: each stands for itself.
@@ -206,9 +214,8 @@ fn loan_events(ledger: &Ledger, op: &str, events: Vec<LoanEvent>) -> Result<Stri
     let mut outcomes = Vec::with_capacity(events.len());
     let mut events = events.into_iter();
     while events.len() > 0 {
-        let orders: Result<Vec<_>, Fault> =
-            events.by_ref().take(ORDERS_MAX).map(|event| event.order(ledger)).collect();
-        if let LoanReply::Orders(told) = ledger.loans(&LoanCommand::Orders(orders?))? {
+        let orders = events.by_ref().take(ORDERS_MAX).map(LoanEvent::order).collect();
+        if let LoanReply::Orders(told) = ledger.loans(&LoanCommand::Orders(orders))? {
             outcomes.extend(told);
         }
     }

@@ -5,8 +5,7 @@ use crate::terms::{Fields, STATED, day, percent, stated_terms};
 use fen_book::loan::allocation::InAdvance;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
-use fen_book::{AccountId, Amount, BusinessDate, EVENTS_MAX, TransferId};
-use fen_ledger::{Answer, Ledger};
+use fen_book::{AccountId, Amount, BusinessDate, EVENTS_MAX};
 use fen_terms::Day;
 use std::borrow::Cow;
 
@@ -106,10 +105,10 @@ fn act(op: &str, fields: &Fields) -> Result<LoanAct, Wrong> {
         "charge" => LoanAct::Charge {
             kind: fields.must("kind", charge_kind)?,
             amount,
-            due_on: business_date(match fields.may("due_on", day)? {
-                Some(due_on) => due_on,
-                None => fields.must("effective_on", day)?,
-            }),
+            due_on: match fields.may("due_on", day)? {
+                Some(due_on) => business_date(due_on),
+                None => fields.may("effective_on", day)?.map(business_date).unwrap_or_default(),
+            },
         },
         "waive" => LoanAct::Waive { event_id },
         "reverse" => LoanAct::Reverse { event_id },
@@ -174,30 +173,34 @@ pub(crate) fn business_date(day: Day) -> BusinessDate {
 }
 
 impl LoanEvent {
-    /// The order for the ledger. An event that names only another event is of that event's loan; one without a day
-    /// counts from the business date.
-    pub(crate) fn order(self, ledger: &Ledger) -> Answer<LoanOrder> {
-        let loan_id = match (self.loan_id, &self.act) {
-            (Some(loan_id), _) => loan_id,
-            (None, LoanAct::Waive { event_id } | LoanAct::Reverse { event_id }) => {
-                loan_of(ledger, *event_id)?
-            }
-            (None, _) => 0,
+    /// The order for the ledger, which fills in what is left out: the loan of the event that is waived or reversed,
+    /// and the business date. A waiver or reversal without an id gets the complement of its event's, so that a retry
+    /// is known as one.
+    pub(crate) fn order(self) -> LoanOrder {
+        let id = match self.act {
+            LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } if self.id == 0 => !event_id,
+            LoanAct::OpenLine(_)
+            | LoanAct::Disburse(_)
+            | LoanAct::Repay { .. }
+            | LoanAct::Prepay { .. }
+            | LoanAct::Charge { .. }
+            | LoanAct::Waive { .. }
+            | LoanAct::Reverse { .. }
+            | LoanAct::Chargeback { .. }
+            | LoanAct::Refund { .. }
+            | LoanAct::Reschedule { .. }
+            | LoanAct::ChargeOff
+            | LoanAct::WriteOff
+            | LoanAct::Recover { .. }
+            | LoanAct::Sell { .. } => self.id,
         };
-        let effective_on = if let Some(day) = self.effective_on {
-            business_date(day)
-        } else {
-            let loan = ledger.lookup_loans(&[loan_id])?.into_iter().flatten().next();
-            loan.map(|loan| business_date(loan.as_of)).unwrap_or_default()
-        };
-        Ok(LoanOrder { id: self.id, loan_id, effective_on, act: self.act })
+        LoanOrder {
+            id,
+            loan_id: self.loan_id.unwrap_or_default(),
+            effective_on: self.effective_on.map(business_date).unwrap_or_default(),
+            act: self.act,
+        }
     }
-}
-
-/// The loan of an event: its first transfer bears the event's id, and names the loan.
-fn loan_of(ledger: &Ledger, event_id: u128) -> Answer<u128> {
-    let transfer = ledger.lookup_transfers(&[TransferId::new(event_id)])?.into_iter().flatten().next();
-    Ok(transfer.map_or(0, |transfer| transfer.user_data_128))
 }
 
 #[cfg(test)]

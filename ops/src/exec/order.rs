@@ -32,7 +32,7 @@ pub(crate) enum Order {
     /// `void_pending_chains`
     VoidPendingChains(Vec<ChainEnd>),
     /// `put_product`
-    PutProduct(Box<Product>),
+    PutProducts(Vec<Product>),
     /// Loan events, with their op
     Loans(&'static str, Vec<LoanEvent>),
     /// `day_end`
@@ -86,7 +86,7 @@ impl Order {
             Self::SetLimits(_) => "set_limits",
             Self::PostPendingChains(_) => "post_pending_chains",
             Self::VoidPendingChains(_) => "void_pending_chains",
-            Self::PutProduct(_) => "put_product",
+            Self::PutProducts(_) => "put_product",
             Self::Loans(op, _) => op,
             Self::DayEnd(_) => "day_end",
             Self::LookupLoans(_) => "lookup_loans",
@@ -128,7 +128,7 @@ pub(crate) fn order(json: &Json) -> Result<Order, Wrong> {
         "query_accounts" => Ok(Order::QueryAccounts(query_filter(only(fields, "filter")?)?)),
         "query_transfers" => Ok(Order::QueryTransfers(query_filter(only(fields, "filter")?)?)),
         "tick" => tick(fields),
-        "put_product" => products::product(json).map(|product| Order::PutProduct(Box::new(product))),
+        "put_product" => products::products(json, fields).map(Order::PutProducts),
         "day_end" => day_end(fields),
         "lookup_loans" => Ok(Order::LookupLoans(ids(fields, LoanId::from)?)),
         op => {

@@ -10,6 +10,7 @@ use fen_book::loan::contract::{InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::money::{MONEY_MAX, Money};
 use fen_book::loan::product::{Band, Funder, Limits, Product};
 use fen_terms::Currency;
+use std::borrow::Cow;
 
 /// The fields of a product beside its terms.
 const RULES: [&str; 22] = [
@@ -37,10 +38,20 @@ const RULES: [&str; 22] = [
     "stages",
 ];
 
-/// The product of a line.
-pub(crate) fn product(json: &Json) -> Result<Product, Wrong> {
+/// The products of a line: those in its `events`, or the line itself as the only one.
+pub(crate) fn products(json: &Json, fields: &[(Cow<'_, str>, Json<'_>)]) -> Result<Vec<Product>, Wrong> {
+    let line = Path::Line;
+    let Some((_, events)) = fields.iter().find(|(name, _)| name == "events") else {
+        return Ok(vec![product(json, &line)?]);
+    };
+    Fields::of(json, &line, &["op", "events"])?;
+    let path = line.field("events");
+    list(events, &path)?.iter().enumerate().map(|(index, json)| product(json, &path.element(index))).collect()
+}
+
+fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
     let known: Vec<&str> = RULES.into_iter().chain(STATED).collect();
-    let fields = Fields::of(json, &Path::Line, &known)?;
+    let fields = Fields::of(json, at, &known)?;
     let band = |min: &str, max: &str| Ok(Band { min: fields.may(min, minor)?, max: fields.may(max, minor)? });
     let ledger = fields.may("ledger", integer)?.unwrap_or_default();
     let bears_interest = fields.may("settlement_day_bears_interest", boolean)?.unwrap_or_default();
@@ -170,7 +181,7 @@ mod tests {
     use fen_terms::Percent;
 
     fn read(text: &str) -> Result<Product, String> {
-        product(&parse(text).unwrap()).map_err(|wrong| wrong.field)
+        product(&parse(text).unwrap(), &Path::Line).map_err(|wrong| wrong.field)
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Book {
         stamp: Stamp,
         recall: &Recall,
     ) -> Outcome<LoanStatus> {
+        let order = &self.loans.complete(order);
         let planner = Planner { loans: &self.loans, accounts: &self.accounts, sequence: stamp.get() };
         match planner.plan(order) {
             Ok(plan) => match self.post_loan(order, &plan, stamp, recall) {

@@ -19,6 +19,14 @@ pub enum ChargeKind {
 impl ChargeKind {
     /// Every choice.
     pub const ALL: [Self; 2] = [Self::Fee, Self::Penalty];
+
+    /// The name that people and programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fee => "fee",
+            Self::Penalty => "penalty",
+        }
+    }
 }
 
 /// One event.

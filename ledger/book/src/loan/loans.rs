@@ -129,6 +129,41 @@ impl Loans {
         life.expect("the events of a loan were folded before they were taken")
     }
 
+    /// An order with what it leaves out filled in: from the first time it was taken, else the loan from the event that
+    /// it waives or reverses, and the day from the business date (for a charge's due day, from the event's day).
+    pub(crate) fn complete(&self, order: &LoanOrder) -> LoanOrder {
+        let mut order = order.clone();
+        let known = self.orders.get(&order.id).map(|(known, _)| known);
+        if order.loan_id == 0 {
+            let of_event = match &order.act {
+                LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } => self.orders.get(event_id),
+                LoanAct::OpenLine(_)
+                | LoanAct::Disburse(_)
+                | LoanAct::Repay { .. }
+                | LoanAct::Prepay { .. }
+                | LoanAct::Charge { .. }
+                | LoanAct::Chargeback { .. }
+                | LoanAct::Refund { .. }
+                | LoanAct::Reschedule { .. }
+                | LoanAct::ChargeOff
+                | LoanAct::WriteOff
+                | LoanAct::Recover { .. }
+                | LoanAct::Sell { .. } => None,
+            };
+            order.loan_id = known.or(of_event.map(|(event, _)| event)).map_or(0, |event| event.loan_id);
+        }
+        if order.effective_on.is_zero() {
+            order.effective_on =
+                known.map_or(self.business_date().unwrap_or_default(), |known| known.effective_on);
+        }
+        if let LoanAct::Charge { due_on, .. } = &mut order.act
+            && due_on.is_zero()
+        {
+            *due_on = order.effective_on;
+        }
+        order
+    }
+
     /// Whether a product may come on the shelf, and what hinders it.
     pub(crate) fn plan_product(&self, product: &Product) -> ProductStatus {
         if let Some(status) = product.first_contradiction() {

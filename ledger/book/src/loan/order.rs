@@ -46,9 +46,9 @@ pub struct Opening {
 pub struct LoanOrder {
     /// Names the event; in one space with transfer ids, as its first transfer bears it.
     pub id: EventId,
-    /// Which loan.
+    /// Which loan; may be zero in a waiver or a reversal, whose event tells.
     pub loan_id: LoanId,
-    /// The day it counts from.
+    /// The day it counts from; zero (1970-01-01) is the business date.
     pub effective_on: BusinessDate,
     /// What is asked.
     pub act: LoanAct,

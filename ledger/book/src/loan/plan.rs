@@ -300,7 +300,7 @@ impl Planner<'_> {
         if let Some((account, _)) = outside {
             self.check_account(account, product)?;
         }
-        self.check_state(loan, order, amount)?;
+        self.check_state(loan, order, (on, amount))?;
         let kind = event_kind(&order.act, amount).ok_or(Status::RescheduleMustNameOne)?;
         let mut loan = loan.clone();
         loan.events.push(self.event(order, on, kind));
@@ -309,7 +309,7 @@ impl Planner<'_> {
     }
 
     /// Whether the loan, as it stands, can take the event.
-    fn check_state(&self, loan: &Loan, order: &LoanOrder, amount: Money) -> Result<(), Status> {
+    fn check_state(&self, loan: &Loan, order: &LoanOrder, (on, amount): (Day, Money)) -> Result<(), Status> {
         if loan.events.is_empty() {
             return Err(Status::EventMustNotPrecedeDisbursement);
         }
@@ -317,7 +317,7 @@ impl Planner<'_> {
         let act = &order.act;
         let takes_closed =
             matches!(act, LoanAct::Charge { .. } | LoanAct::Chargeback { .. } | LoanAct::Recover { .. });
-        if life.is_closed() && life.written_off_on.is_none() && !takes_closed {
+        if life.is_closed() && life.written_off_on.is_none() && !takes_closed && was_closed(loan, on)? {
             return Err(Status::LoanClosed);
         }
         let is_recovery = matches!(act, LoanAct::Recover { .. });
@@ -351,6 +351,13 @@ impl Planner<'_> {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// Whether everything was paid on a day already: what comes backdated from before then, came to an open loan.
+fn was_closed(loan: &Loan, on: Day) -> Result<bool, Status> {
+    let earlier: Vec<Event> =
+        loan.events.iter().filter(|event| event.takes_effect_on() <= on).cloned().collect();
+    Ok(Life::fold(&loan.contract, &earlier, on)?.is_closed())
 }
 
 fn named_or(named: Option<AccountId>, own: AccountId) -> AccountId {
