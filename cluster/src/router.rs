@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// Between two attempts while nobody leads.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a peer may take before another one is asked.
-const PEER_PATIENCE: Duration = Duration::from_secs(2);
+const PEER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]

@@ -18,10 +18,12 @@ use prost::Message;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Commands that may wait for a parcel.
 const WAITING_MAX: usize = 1_024;
+/// Bytes of commands that may wait or be on their way, in KiB.
+const WAITING_KIB_MAX: usize = 64 << 10;
 /// Parcels on their way at once.
 const PARCELS_MAX: usize = 4;
 /// How often a leader looks whether something has lapsed.
@@ -31,7 +33,13 @@ const IDS_MAX: usize = EVENTS_MAX;
 
 struct Waiting {
     command: PackedCommand,
+    asker: Asker,
+}
+
+/// Who waits for an answer, and the room that the command takes until then.
+struct Asker {
     answer: oneshot::Sender<Result<Bytes, ServeFault>>,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// See the module. Cheap to clone.
@@ -39,6 +47,7 @@ struct Waiting {
 pub struct Teller {
     group: Group<ShardMachine>,
     queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
     next_expiry: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
@@ -48,7 +57,8 @@ impl Teller {
     pub fn start(group: Group<ShardMachine>, next_expiry: Arc<AtomicU64>, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(gather(group.clone(), clock.clone(), waiting));
-        let teller = Self { group, queue, next_expiry, clock };
+        let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
+        let teller = Self { group, queue, room, next_expiry, clock };
         tokio::spawn(pulse(
             teller.queue.downgrade(),
             teller.group.clone(),
@@ -78,8 +88,10 @@ impl Teller {
 
     async fn submit(&self, command: PackedCommand) -> Result<Bytes, ServeFault> {
         check(&command)?;
+        let kib = u32::try_from(command.body.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
+        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| ServeFault::Busy)?;
         let (answer, receiver) = oneshot::channel();
-        match self.queue.try_send(Waiting { command, answer }) {
+        match self.queue.try_send(Waiting { command, asker: Asker { answer, _room: Some(room) } }) {
             Ok(()) => {
                 receiver.await.map_err(|_| ServeFault::Unavailable("the shard has stopped".to_owned()))?
             }
@@ -217,45 +229,42 @@ async fn gather(group: Group<ShardMachine>, clock: Arc<dyn Clock>, mut queue: mp
         };
         // Waiting here, not after packing, lets the parcel fill while the earlier ones are on their way.
         let Ok(place) = under_way.clone().acquire_owned().await else { return };
-        let (mut packer, mut answers) = (Packer::default(), Vec::new());
+        let (mut packer, mut askers) = (Packer::default(), Vec::new());
         packer.add(&first.command);
-        answers.push(first.answer);
+        askers.push(first.asker);
         while let Ok(next) = queue.try_recv() {
             if !packer.fits(next.command.body.len()) {
                 held = Some(next);
                 break;
             }
             packer.add(&next.command);
-            answers.push(next.answer);
+            askers.push(next.asker);
         }
         let parcel = Parcel { stamp: clock.now(), body: packer.finish() };
         let group = group.clone();
         tokio::spawn(async move {
-            hand_out(group.propose(parcel).await.map_err(ServeFault::from), answers);
+            hand_out(group.propose(parcel).await.map_err(ServeFault::from), askers);
             drop(place);
         });
     }
 }
 
-fn hand_out(
-    result: Result<fen_raft::Answer, ServeFault>,
-    waiting: Vec<oneshot::Sender<Result<Bytes, ServeFault>>>,
-) {
+fn hand_out(result: Result<fen_raft::Answer, ServeFault>, askers: Vec<Asker>) {
     let split = result.and_then(|answer| {
         parcel::split_answers(answer.0)
-            .filter(|answers| answers.len() == waiting.len())
+            .filter(|answers| answers.len() == askers.len())
             .ok_or_else(|| ServeFault::Unavailable("the shard's answer cannot be read".to_owned()))
     });
     match split {
         Ok(answers) => {
-            for (answer, sender) in answers.into_iter().zip(waiting) {
+            for (answer, asker) in answers.into_iter().zip(askers) {
                 // Whoever asked has gone; what was posted stays posted.
-                drop(sender.send(Ok(answer)));
+                drop(asker.answer.send(Ok(answer)));
             }
         }
         Err(fault) => {
-            for sender in waiting {
-                drop(sender.send(Err(fault.clone())));
+            for asker in askers {
+                drop(asker.answer.send(Err(fault.clone())));
             }
         }
     }
@@ -275,7 +284,7 @@ async fn pulse(
             let command = PackedCommand { kind: kind::PULSE, body: Bytes::new() };
             let (answer, done) = oneshot::channel();
             // A full queue lets time pass by itself.
-            if queue.try_send(Waiting { command, answer }).is_ok() {
+            if queue.try_send(Waiting { command, asker: Asker { answer, _room: None } }).is_ok() {
                 drop(done.await);
             }
         }

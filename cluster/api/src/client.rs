@@ -51,7 +51,7 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(30), attempt: Duration::from_secs(2), security: None }
+        Self { patience: Duration::from_secs(30), attempt: Duration::from_secs(1), security: None }
     }
 }
 
