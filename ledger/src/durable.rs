@@ -15,6 +15,7 @@ use crate::format::{Format, check_or_create};
 use crate::log::{Log, Submission};
 use crate::seal::Sealer;
 use crate::shard::{CheckpointHeader, Shard, touched_ids};
+use crate::tidy::Tidier;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use fen_book::{Command, Reply, Stamp};
 use fen_store::checkpoint::{CheckpointFault, PageStore};
@@ -207,12 +208,18 @@ impl Durable {
             durable,
             wal,
         };
-        let sealer = Sealer {
+        let (untidy, untidy_queue) = bounded(1);
+        let tidier = Tidier {
             journal: Arc::clone(&journal),
             spares: log.wal.spares(),
             notes: notes.clone(),
-            sealed,
             settled: Arc::clone(&settled),
+        };
+        let sealer = Sealer {
+            journal: Arc::clone(&journal),
+            notes: notes.clone(),
+            sealed,
+            untidy,
             closing: Arc::clone(&closing),
         };
         let checkpoints = Checkpoints {
@@ -239,6 +246,7 @@ impl Durable {
             spawn("fen-log", move || log.run(&submitted))?,
             spawn("fen-apply", move || apply.run(&durable_queue))?,
             spawn("fen-seal", move || sealer.run(&seal_queue))?,
+            spawn("fen-tidy", move || tidier.run(&untidy_queue))?,
             spawn("fen-checkpoint", move || checkpoints.run(&checkpoint_queue))?,
         ];
         let submissions = Some(submissions);

@@ -50,6 +50,7 @@ mod memory;
 mod room;
 mod seal;
 pub mod shard;
+mod tidy;
 
 use crate::durable::{Durable, stopped};
 use crate::memory::Memory;

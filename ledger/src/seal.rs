@@ -1,4 +1,4 @@
-//! The seal thread: turns full chunks into segments, and merges index runs when there is nothing to seal.
+//! The seal thread: turns full chunks into segments.
 
 use crate::apply::Note;
 use crate::fault::{Fault, words};
@@ -7,18 +7,16 @@ use crate::shard::touched_ids;
 use crossbeam_channel::{Receiver, Sender};
 use fen_book::Chunk;
 use fen_store::journal::{Journal, JournalFault};
-use fen_store::wal::Spares;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Everything that the seal thread owns.
 pub(crate) struct Sealer {
     pub(crate) journal: Arc<Journal>,
-    pub(crate) spares: Arc<Spares>,
     pub(crate) notes: Sender<Note>,
-    /// The chunk at which the checkpoint in force begins: replay never asks for what is before it.
-    pub(crate) settled: Arc<AtomicU32>,
     pub(crate) sealed: Sender<u32>,
+    /// Wakes the thread that tidies up behind this one.
+    pub(crate) untidy: Sender<()>,
     /// Set when the ledger closes: nothing waits for room any more.
     pub(crate) closing: Arc<AtomicBool>,
 }
@@ -34,27 +32,13 @@ impl Sealer {
             // Dropped here, so that the book can use its memory again.
             drop(chunk);
             let Some(sealed) = sealed else { return };
-            if let Err(fault) = sealed.and_then(|_| self.tidy()) {
+            if let Err(fault) = sealed {
                 let _gone = self.notes.send(Note::Broken(Fault::Stopped(words(&fault))));
                 return;
             }
             let _gone = self.notes.send(Note::ChunkSealed(number));
             let _none_waits = self.sealed.try_send(number);
+            let _awake_already = self.untidy.try_send(());
         }
-    }
-
-    /// Merging can wait until there is room; it is tried again after the next chunk.
-    fn tidy(&self) -> Result<(), JournalFault> {
-        loop {
-            match self.journal.merge_once(self.settled.load(Ordering::Acquire)) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(fault) if fault.is_full() => break,
-                Err(fault) => return Err(fault),
-            }
-        }
-        // A file that could not be made ahead of need is made when it is needed; that path reports the fault.
-        let _later = self.spares.fill();
-        Ok(())
     }
 }
