@@ -7,27 +7,20 @@
 //! **Limits.** A line has at most 16 MiB, a command at most 8,189 events.
 //! Tested in the modules below, and through the binary in `ops/tests/exec.rs`.
 
-mod filters;
 mod lines;
-mod loan_reply;
-mod loans;
-mod order;
-mod products;
-mod records;
-mod reply;
 
 use crate::exit::{Exit, Failure};
 use crate::faults::{broken, open};
-use crate::json::{Path, Wrong, parse};
 use clap::Args;
 use fen_book::loan::command::ORDERS_MAX;
 use fen_book::loan::product::Product;
 use fen_book::{BusinessDate, STAMP_MAX, Stamp};
+use fen_json::loans::LoanEvent;
+use fen_json::order::{Order, order};
+use fen_json::reply::{refusal, reply};
+use fen_json::{Path, Wrong, parse};
 use fen_ledger::{Body, Fault, Ledger, LoanCommand, LoanReply, Reply};
 use lines::{LINE_SIZE_MAX, Line, next_line};
-use loans::LoanEvent;
-use order::{Order, order};
-use reply::{refusal, reply};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 

@@ -1,7 +1,6 @@
 //! `fen`, the one binary.
 //!
-//! Each command is a module with its arguments and a `run`; what they share is how they end ([`exit`]), how they
-//! read JSON ([`json`]), how they print ([`mod@print`]) and how they show progress ([`progress`]).
+//! Each command is a module with its arguments and a `run`; what they share is how they end ([`exit`]), how they print ([`mod@print`]) and how they show progress ([`progress`]).
 //!
 //! **Invariants.** The exit code says how it went: 0 done, 1 refused or found wrong, 2 called wrongly, 3 cannot
 //! reach or open. Answers go to standard output, everything else to standard error.
@@ -15,13 +14,11 @@ mod exec;
 mod exit;
 mod faults;
 mod import;
-mod json;
 mod print;
 mod progress;
 mod reach;
 mod schedule;
 mod start;
-mod terms;
 mod verify;
 
 use clap::{Parser, Subcommand};

@@ -3,10 +3,10 @@
 //! The arithmetic is `fen-terms`'; here is only its edge. The answer is one line of JSON, or with `--table` a table.
 
 use crate::exit::{Exit, Failure, say};
-use crate::json::{Wrong, parse};
 use crate::print::{self, Column};
-use crate::terms::terms;
 use clap::Args;
+use fen_json::terms::terms;
+use fen_json::{Wrong, parse};
 use fen_terms::{Currency, Money, Schedule, schedule};
 use std::fmt::Write as _;
 use std::io::Read as _;

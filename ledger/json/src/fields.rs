@@ -8,7 +8,7 @@ const FIELDS_MAX: usize = 96;
 
 /// Where a value stands: a chain of steps on the stack, written out only when something is wrong there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Path<'p> {
+pub enum Path<'p> {
     /// The whole line.
     Line,
     /// A field of the object before.
@@ -19,17 +19,17 @@ pub(crate) enum Path<'p> {
 
 impl<'p> Path<'p> {
     /// One step down, into a field.
-    pub(crate) fn field(&'p self, name: &'p str) -> Path<'p> {
+    pub fn field(&'p self, name: &'p str) -> Path<'p> {
         Path::Field(self, name)
     }
 
     /// One step down, into a list.
-    pub(crate) fn element(&'p self, index: usize) -> Path<'p> {
+    pub fn element(&'p self, index: usize) -> Path<'p> {
         Path::Element(self, index)
     }
 
     /// Something is wrong here.
-    pub(crate) fn wrong(&self, reason: impl Into<String>) -> Wrong {
+    pub fn wrong(&self, reason: impl Into<String>) -> Wrong {
         Wrong { field: self.to_string(), reason: reason.into() }
     }
 }
@@ -47,15 +47,15 @@ impl fmt::Display for Path<'_> {
 
 /// What is wrong, and with which field.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Wrong {
+pub struct Wrong {
     /// A path; empty for the line as a whole.
-    pub(crate) field: String,
+    pub field: String,
     /// In words, with the mend where there is one.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 /// The fields of an object, none of them twice.
-pub(crate) fn object<'j, 'a>(
+pub fn object<'j, 'a>(
     json: &'j Json<'a>,
     path: &Path,
 ) -> Result<&'j [(std::borrow::Cow<'a, str>, Json<'a>)], Wrong> {
@@ -74,7 +74,7 @@ pub(crate) fn object<'j, 'a>(
 }
 
 /// The elements of a list.
-pub(crate) fn list<'j, 'a>(json: &'j Json<'a>, path: &Path) -> Result<&'j [Json<'a>], Wrong> {
+pub fn list<'j, 'a>(json: &'j Json<'a>, path: &Path) -> Result<&'j [Json<'a>], Wrong> {
     match json {
         Json::List(values) => Ok(values),
         Json::Null | Json::Boolean(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) => {
@@ -84,7 +84,7 @@ pub(crate) fn list<'j, 'a>(json: &'j Json<'a>, path: &Path) -> Result<&'j [Json<
 }
 
 /// A string.
-pub(crate) fn text<'j>(json: &'j Json<'_>, path: &Path) -> Result<&'j str, Wrong> {
+pub fn text<'j>(json: &'j Json<'_>, path: &Path) -> Result<&'j str, Wrong> {
     match json {
         Json::Text(text) => Ok(text),
         Json::Null | Json::Boolean(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => {
@@ -94,7 +94,7 @@ pub(crate) fn text<'j>(json: &'j Json<'_>, path: &Path) -> Result<&'j str, Wrong
 }
 
 /// `true` or `false`.
-pub(crate) fn boolean(json: &Json, path: &Path) -> Result<bool, Wrong> {
+pub fn boolean(json: &Json, path: &Path) -> Result<bool, Wrong> {
     match json {
         Json::Boolean(value) => Ok(*value),
         Json::Null | Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Object(_) => {
@@ -104,13 +104,13 @@ pub(crate) fn boolean(json: &Json, path: &Path) -> Result<bool, Wrong> {
 }
 
 /// A whole number from 0 to the type's largest, as a JSON number or as a string of decimal digits.
-pub(crate) fn integer<T: TryFrom<u128> + Whole>(json: &Json, path: &Path) -> Result<T, Wrong> {
+pub fn integer<T: TryFrom<u128> + Whole>(json: &Json, path: &Path) -> Result<T, Wrong> {
     let value = decimal(digits(json, path)?, path, T::MOST)?;
     T::try_from(value).map_err(|_| path.wrong(format!("is beyond the largest, {}", T::MOST)))
 }
 
 /// An amount in minor units: a whole number, or `"max"` for 2^128 - 1.
-pub(crate) fn money(json: &Json, path: &Path) -> Result<u128, Wrong> {
+pub fn money(json: &Json, path: &Path) -> Result<u128, Wrong> {
     match json {
         Json::Text(text) if text == "max" => Ok(u128::MAX),
         Json::Null | Json::Boolean(_) | Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Object(_) => {
@@ -120,7 +120,7 @@ pub(crate) fn money(json: &Json, path: &Path) -> Result<u128, Wrong> {
 }
 
 /// An id: a whole number, or a string in hexadecimal (`0x...`) or in the form of a UUID.
-pub(crate) fn id(json: &Json, path: &Path) -> Result<u128, Wrong> {
+pub fn id(json: &Json, path: &Path) -> Result<u128, Wrong> {
     let digits = digits(json, path)?;
     if let Some(hex) = digits.strip_prefix("0x") {
         return hexadecimal(hex)
@@ -133,7 +133,7 @@ pub(crate) fn id(json: &Json, path: &Path) -> Result<u128, Wrong> {
 }
 
 /// The types that an integer field may have, with their largest value.
-pub(crate) trait Whole {
+pub trait Whole {
     /// The largest value.
     const MOST: u128;
 }
@@ -204,19 +204,19 @@ fn shortened(text: &str) -> String {
 }
 
 /// The value of a field that must be there.
-pub(crate) fn required<T>(value: Option<T>, path: &Path, name: &str) -> Result<T, Wrong> {
+pub fn required<T>(value: Option<T>, path: &Path, name: &str) -> Result<T, Wrong> {
     value.ok_or_else(|| path.field(name).wrong("is missing"))
 }
 
 /// A field that is not one of `known`.
-pub(crate) fn unknown_field(path: &Path, known: &[&str]) -> Wrong {
+pub fn unknown_field(path: &Path, known: &[&str]) -> Wrong {
     path.wrong(format!("is no field here; known are {}", known.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::parse;
+    use crate::parse;
 
     fn read<T>(text: &str, read: impl Fn(&Json, &Path) -> Result<T, Wrong>) -> Result<T, String> {
         read(&parse(text).unwrap(), &Path::Line.field("x")).map_err(|wrong| wrong.reason)

@@ -1,6 +1,6 @@
 //! The records of commands: accounts, transfers, changes of limits, ends of chains.
 
-use crate::json::{Json, Path, Wrong, id, integer, list, money, object, required, text, unknown_field};
+use crate::{Json, Path, Wrong, id, integer, list, money, object, required, text, unknown_field};
 use fen_book::{
     Account, AccountFlags, AccountId, AccountOpening, Amount, ChainEnd, Code, LedgerCode, LimitChange, Stamp,
     TimeoutSeconds, Transfer, TransferFlags, TransferId,
@@ -8,7 +8,7 @@ use fen_book::{
 
 /// An event of `create_accounts`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum AccountEvent {
+pub enum AccountEvent {
     /// A bare account.
     Plain(Account),
     /// One with a limit, an opening balance, or both.
@@ -17,7 +17,7 @@ pub(crate) enum AccountEvent {
 
 impl AccountEvent {
     /// As it is sent beside others that have more than a bare account.
-    pub(crate) fn into_opening(self) -> AccountOpening {
+    pub fn into_opening(self) -> AccountOpening {
         match self {
             Self::Plain(account) => AccountOpening { account, ..AccountOpening::default() },
             Self::Opening(opening) => opening,
@@ -43,7 +43,7 @@ const ACCOUNT_FIELDS: [&str; 14] = [
 ];
 
 /// An event of `create_accounts`.
-pub(crate) fn account(json: &Json, path: &Path) -> Result<AccountEvent, Wrong> {
+pub fn account(json: &Json, path: &Path) -> Result<AccountEvent, Wrong> {
     let mut opening = AccountOpening::default();
     let mut is_plain = true;
     for (name, value) in object(json, path)? {
@@ -118,7 +118,7 @@ const TRANSFER_FIELDS: [&str; 13] = [
 ];
 
 /// An event of `create_transfers`.
-pub(crate) fn transfer(json: &Json, path: &Path) -> Result<Transfer, Wrong> {
+pub fn transfer(json: &Json, path: &Path) -> Result<Transfer, Wrong> {
     let mut transfer = Transfer::default();
     for (name, value) in object(json, path)? {
         let at = path.field(name);
@@ -146,7 +146,7 @@ pub(crate) fn transfer(json: &Json, path: &Path) -> Result<Transfer, Wrong> {
 }
 
 /// An event of `set_limits`.
-pub(crate) fn limit_change(json: &Json, path: &Path) -> Result<LimitChange, Wrong> {
+pub fn limit_change(json: &Json, path: &Path) -> Result<LimitChange, Wrong> {
     let mut change = LimitChange::default();
     for (name, value) in object(json, path)? {
         let at = path.field(name);
@@ -160,7 +160,7 @@ pub(crate) fn limit_change(json: &Json, path: &Path) -> Result<LimitChange, Wron
 }
 
 /// An event of `post_pending_chains` or `void_pending_chains`.
-pub(crate) fn chain_end(json: &Json, path: &Path, flags: TransferFlags) -> Result<ChainEnd, Wrong> {
+pub fn chain_end(json: &Json, path: &Path, flags: TransferFlags) -> Result<ChainEnd, Wrong> {
     let mut end = ChainEnd { flags, ..ChainEnd::default() };
     for (name, value) in object(json, path)? {
         let at = path.field(name);

@@ -4,8 +4,8 @@ use super::filters::{account_filter, query_filter};
 use super::loans::{LOAN_OPS, LoanEvent, business_date, loan_events};
 use super::products;
 use super::records::{AccountEvent, account, chain_end, limit_change, transfer};
-use crate::json::{Json, Path, Wrong, boolean, id, integer, list, object, required, text, unknown_field};
 use crate::terms::day;
+use crate::{Json, Path, Wrong, boolean, id, integer, list, object, required, text, unknown_field};
 use fen_book::loan::order::LoanId;
 use fen_book::loan::product::Product;
 use fen_book::{
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 /// A command as `exec` takes it.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Order {
+pub enum Order {
     /// `create_accounts`
     CreateAccounts(Vec<Account>),
     /// `create_accounts`, where an event has a limit or an opening balance
@@ -58,7 +58,7 @@ pub(crate) enum Order {
 }
 
 /// Every op but those of loan events, as listed to who asks for another.
-pub(crate) const OPS: [&str; 16] = [
+pub const OPS: [&str; 16] = [
     "create_accounts",
     "create_transfers",
     "set_limits",
@@ -79,7 +79,7 @@ pub(crate) const OPS: [&str; 16] = [
 
 impl Order {
     /// The op that it came with and that its reply bears.
-    pub(crate) fn op(&self) -> &'static str {
+    pub fn op(&self) -> &'static str {
         match self {
             Self::CreateAccounts(_) | Self::OpenAccounts(_) => "create_accounts",
             Self::CreateTransfers(_) | Self::CreateTransfersWithBalances(_) => "create_transfers",
@@ -105,7 +105,7 @@ impl Order {
 type Field<'a> = (Cow<'a, str>, Json<'a>);
 
 /// The order that a line holds.
-pub(crate) fn order(json: &Json) -> Result<Order, Wrong> {
+pub fn order(json: &Json) -> Result<Order, Wrong> {
     let line = Path::Line;
     let fields = object(json, &line)?;
     let op = required(fields.iter().find(|(name, _)| name == "op"), &line, "op")?;
@@ -250,7 +250,7 @@ fn tick(fields: &[Field]) -> Result<Order, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::parse;
+    use crate::parse;
     use fen_book::{Amount, Code, LedgerCode, Stamp, TimeoutSeconds};
 
     fn read(line: &str) -> Result<Order, (String, String)> {

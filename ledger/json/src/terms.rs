@@ -3,7 +3,7 @@
 //! Money is in major units with the currency's decimals, rates are per cent; both are strings, so that no reader on
 //! the way turns them into floats. A JSON number is taken too, in the digits that it was written with.
 
-use crate::json::{Json, Path, Wrong, integer, list, object, text, unknown_field};
+use crate::{Json, Path, Wrong, integer, list, object, text, unknown_field};
 use fen_book::loan::product::StatedTerms;
 use fen_terms::{
     Accrual, Amortisation, Currency, Day, DayCount, Draw, Fee, FlatBase, Grace, InterestMethod, LaterDraws,
@@ -36,7 +36,7 @@ const FIELDS: [&str; 20] = [
 ];
 
 /// The terms that an object states, and the currency that its money is in.
-pub(crate) fn terms(json: &Json) -> Result<(Terms, Currency), Wrong> {
+pub fn terms(json: &Json) -> Result<(Terms, Currency), Wrong> {
     let fields = Fields::of(json, &Path::Line, &FIELDS)?;
     let currency = fields.must("currency", currency)?;
     let terms = Terms {
@@ -65,7 +65,7 @@ pub(crate) fn terms(json: &Json) -> Result<(Terms, Currency), Wrong> {
 }
 
 /// The terms that a product, or a loan of it, may state, by the same names.
-pub(crate) const STATED: [&str; 15] = [
+pub const STATED: [&str; 15] = [
     "annual_rate",
     "daily_rate",
     "periods",
@@ -85,7 +85,7 @@ pub(crate) const STATED: [&str; 15] = [
 
 /// What of [`STATED`] an object states. Money is in minor units here; an amount with a point in it can only be meant
 /// in major units, and is taken so where the currency is known.
-pub(crate) fn stated_terms(fields: &Fields, currency: Option<Currency>) -> Result<StatedTerms, Wrong> {
+pub fn stated_terms(fields: &Fields, currency: Option<Currency>) -> Result<StatedTerms, Wrong> {
     let rate = if fields.has("annual_rate") || fields.has("daily_rate") { Some(rate(fields)?) } else { None };
     Ok(StatedTerms {
         rate,
@@ -115,14 +115,14 @@ fn minor_money(json: &Json, at: &Path, currency: Option<Currency>) -> Result<Mon
 }
 
 /// The fields of one object, all of them known.
-pub(crate) struct Fields<'j, 'a> {
+pub struct Fields<'j, 'a> {
     fields: &'j [(Cow<'a, str>, Json<'a>)],
     path: &'j Path<'j>,
 }
 
 impl<'j, 'a> Fields<'j, 'a> {
     /// The fields of `json`, which must be among `known`.
-    pub(crate) fn of(json: &'j Json<'a>, path: &'j Path<'j>, known: &[&str]) -> Result<Self, Wrong> {
+    pub fn of(json: &'j Json<'a>, path: &'j Path<'j>, known: &[&str]) -> Result<Self, Wrong> {
         let fields = object(json, path)?;
         match fields.iter().find(|(name, _)| !known.contains(&name.as_ref())) {
             Some((name, _)) => Err(unknown_field(&path.field(name), known)),
@@ -131,12 +131,12 @@ impl<'j, 'a> Fields<'j, 'a> {
     }
 
     /// Whether a field is there; `null` is as good as absent.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(field, json)| field == name && *json != Json::Null)
     }
 
     /// A field that may be absent; `null` is as good as absent.
-    pub(crate) fn may<T>(
+    pub fn may<T>(
         &self,
         name: &str,
         read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>,
@@ -146,7 +146,7 @@ impl<'j, 'a> Fields<'j, 'a> {
     }
 
     /// A field that must be there.
-    pub(crate) fn must<T>(
+    pub fn must<T>(
         &self,
         name: &str,
         read: impl FnOnce(&Json, &Path) -> Result<T, Wrong>,
@@ -206,7 +206,7 @@ fn money(json: &Json, at: &Path, currency: Currency) -> Result<Money, Wrong> {
 }
 
 /// A percentage.
-pub(crate) fn percent(json: &Json, at: &Path) -> Result<Percent, Wrong> {
+pub fn percent(json: &Json, at: &Path) -> Result<Percent, Wrong> {
     let digits = figure(json, at, "\"7.2\"")?;
     Percent::parse(digits).ok_or_else(|| {
         at.wrong(format!("'{digits}' is no percentage; write it like \"7.2\", from 0 to 10000"))
@@ -214,7 +214,7 @@ pub(crate) fn percent(json: &Json, at: &Path) -> Result<Percent, Wrong> {
 }
 
 /// A date.
-pub(crate) fn day(json: &Json, at: &Path) -> Result<Day, Wrong> {
+pub fn day(json: &Json, at: &Path) -> Result<Day, Wrong> {
     let date = text(json, at)?;
     Day::parse(date).ok_or_else(|| {
         at.wrong(format!("'{date}' is no date from {} to {} like 2026-03-02", Day::MIN, Day::MAX))
@@ -304,7 +304,7 @@ fn dated<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::parse;
+    use crate::parse;
 
     const PLAIN: &str = r#"{"principal":"10000.00","currency":"CNY","annual_rate":"7.2","periods":12,
         "period":{"unit":"month","every":1},"amortisation":"equal_instalment","interest":"declining",

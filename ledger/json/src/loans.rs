@@ -1,7 +1,7 @@
 //! Loan events in JSON. An event stands in the line itself, or several in its `events`.
 
-use crate::json::{Json, Path, Wrong, boolean, id, integer, list, money, text};
 use crate::terms::{Fields, STATED, day, percent, stated_terms};
+use crate::{Json, Path, Wrong, boolean, id, integer, list, money, text};
 use fen_book::loan::allocation::InAdvance;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
@@ -10,7 +10,7 @@ use fen_terms::Day;
 use std::borrow::Cow;
 
 /// The ops of loan events.
-pub(crate) const LOAN_OPS: [&str; 14] = [
+pub const LOAN_OPS: [&str; 14] = [
     "open_line",
     "disburse",
     "repay",
@@ -29,7 +29,7 @@ pub(crate) const LOAN_OPS: [&str; 14] = [
 
 /// A loan event as it was sent: which loan and which day may be left out where the ledger knows them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct LoanEvent {
+pub struct LoanEvent {
     id: u128,
     loan_id: Option<u128>,
     effective_on: Option<Day>,
@@ -37,7 +37,7 @@ pub(crate) struct LoanEvent {
 }
 
 /// The events of a line, `op` being one of [`LOAN_OPS`].
-pub(crate) fn loan_events(
+pub fn loan_events(
     op: &str,
     json: &Json,
     fields: &[(Cow<'_, str>, Json<'_>)],
@@ -154,7 +154,7 @@ fn reschedule(fields: &Fields) -> Result<LoanAct, Wrong> {
 }
 
 /// Where a repayment in advance goes.
-pub(crate) fn in_advance(json: &Json, at: &Path) -> Result<InAdvance, Wrong> {
+pub fn in_advance(json: &Json, at: &Path) -> Result<InAdvance, Wrong> {
     InAdvance::from_name(text(json, at)?)
         .ok_or_else(|| at.wrong("must be one of next_instalments, last_instalments, spread"))
 }
@@ -168,7 +168,7 @@ fn charge_kind(json: &Json, at: &Path) -> Result<ChargeKind, Wrong> {
 }
 
 /// A day as the book counts it.
-pub(crate) fn business_date(day: Day) -> BusinessDate {
+pub fn business_date(day: Day) -> BusinessDate {
     BusinessDate::new(day.number())
 }
 
@@ -176,7 +176,7 @@ impl LoanEvent {
     /// The order for the ledger, which fills in what is left out: the loan of the event that is waived or reversed,
     /// and the business date. A waiver or reversal without an id gets the complement of its event's, so that a retry
     /// is known as one.
-    pub(crate) fn order(self) -> LoanOrder {
+    pub fn order(self) -> LoanOrder {
         let id = match self.act {
             LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } if self.id == 0 => !event_id,
             LoanAct::OpenLine(_)
@@ -206,7 +206,7 @@ impl LoanEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{object, parse};
+    use crate::{object, parse};
 
     fn read(op: &str, text: &str) -> Result<Vec<LoanEvent>, String> {
         let json = parse(text).unwrap();

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 /// Why a text is no JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Malformed {
+pub struct Malformed {
     /// Bytes before the place, plus one.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What was expected or found there.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
 }
 
 impl std::fmt::Display for Malformed {
@@ -19,7 +19,7 @@ impl std::fmt::Display for Malformed {
 }
 
 /// Reads exactly one value and nothing after it but white space.
-pub(crate) fn parse(text: &str) -> Result<Json<'_>, Malformed> {
+pub fn parse(text: &str) -> Result<Json<'_>, Malformed> {
     let mut cursor = Cursor { text, at: 0 };
     cursor.skip_space();
     let value = cursor.value(0)?;

@@ -1,30 +1,39 @@
-//! JSON as `fen` reads and writes it: strict, exact and bounded.
+//! The ledger's commands and replies in JSON, as `fen exec` and REST speak them; strict, exact and bounded.
+//!
+//! [`order`] reads a command, [`reply`] writes its answer. [`terms`] reads loan terms.
 //!
 //! A number keeps the text that it was written with, so an amount of 39 digits arrives as it was sent and `1.0`
 //! is never taken for `1`. Objects keep their fields in order, repeats included, so that a reader can name a
 //! field that is given twice instead of silently taking one of the two.
 //!
 //! **Limits.** [`DEPTH_MAX`] levels of nesting; the caller bounds the length of the text.
-//! **Deliberately absent.** Floats, comments, trailing commas, lone surrogates: all are refused.
+//! **Deliberately absent.** Floats, comments, trailing commas, lone surrogates: all are refused. Whoever carries the
+//! order out: a ledger, or a cluster.
 //! Tested here, against `serde_json` in `tests` below, and through the binary in `ops/tests`.
 
 mod fields;
+pub mod filters;
+mod loan_reply;
+pub mod loans;
+pub mod order;
 mod parse;
+pub mod products;
+pub mod records;
+pub mod reply;
+pub mod terms;
 
-pub(crate) use fields::{
-    Path, Wrong, boolean, id, integer, list, money, object, required, text, unknown_field,
-};
-pub(crate) use parse::parse;
+pub use fields::{Path, Wrong, boolean, id, integer, list, money, object, required, text, unknown_field};
+pub use parse::{Malformed, parse};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The deepest nesting that is read; a command needs four levels, a product with its tables six.
-pub(crate) const DEPTH_MAX: usize = 32;
+pub const DEPTH_MAX: usize = 32;
 
 /// A value, borrowing from the text where it can.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Json<'a> {
+pub enum Json<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -41,7 +50,7 @@ pub(crate) enum Json<'a> {
 
 impl Json<'_> {
     /// What it is, for a sentence such as "must be a list, not a string".
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Json::Null => "null",
             Json::Boolean(_) => "a boolean",
@@ -54,7 +63,7 @@ impl Json<'_> {
 }
 
 /// Writes `text` as a JSON string, quotes included.
-pub(crate) fn write_text(out: &mut String, text: &str) {
+pub fn write_text(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {

@@ -1,8 +1,8 @@
 //! `put_product` in JSON: the terms and rules that its loans share.
 
 use super::loans::in_advance;
-use crate::json::{Json, Path, Wrong, boolean, id, integer, list, text};
 use crate::terms::{Fields, STATED, day, percent, stated_terms};
+use crate::{Json, Path, Wrong, boolean, id, integer, list, text};
 use fen_book::LedgerCode;
 use fen_book::loan::allocation::{Allocation, Direction, TARGETS, Target};
 use fen_book::loan::classes::Classes;
@@ -39,7 +39,7 @@ const RULES: [&str; 22] = [
 ];
 
 /// The products of a line: those in its `events`, or the line itself as the only one.
-pub(crate) fn products(json: &Json, fields: &[(Cow<'_, str>, Json<'_>)]) -> Result<Vec<Product>, Wrong> {
+pub fn products(json: &Json, fields: &[(Cow<'_, str>, Json<'_>)]) -> Result<Vec<Product>, Wrong> {
     let line = Path::Line;
     let Some((_, events)) = fields.iter().find(|(name, _)| name == "events") else {
         return Ok(vec![product(json, &line)?]);
@@ -176,7 +176,7 @@ fn funders(json: &Json, at: &Path) -> Result<Vec<Funder>, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::parse;
+    use crate::parse;
     use fen_book::loan::classes::Class;
     use fen_terms::Percent;
 

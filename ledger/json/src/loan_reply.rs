@@ -1,7 +1,7 @@
 //! What `exec` answers about loans: outcomes, day-ends, and loans with their instalments.
 
 use super::reply::Answer;
-use crate::json::write_text;
+use crate::write_text;
 use fen_book::Outcome;
 use fen_book::loan::day_end::DayEndReply;
 use fen_book::loan::money::Parts;

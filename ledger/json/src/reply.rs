@@ -1,7 +1,7 @@
 //! What `exec` answers, one line each. Ids, amounts, balances and `user_data_128` are strings, because most
 //! readers of JSON would round them; every other integer is a number.
 
-use crate::json::{Wrong, write_text};
+use crate::{Wrong, write_text};
 use fen_book::{
     Account, AccountFlags, BalanceLine, Balances, ChainOutcome, CreateAccountStatus, CreateTransferStatus,
     OpenPending, OpeningStatus, Outcome, Position, Receipt, SetLimitStatus, Stamp, Transfer, TransferFlags,
@@ -14,13 +14,13 @@ macro_rules! put {
 }
 
 /// A result as one JSON value.
-pub(crate) trait Answer {
+pub trait Answer {
     /// Appends it.
     fn write(&self, out: &mut String);
 }
 
 /// The whole reply to a command, without its line feed.
-pub(crate) fn reply<T: Answer>(op: &str, results: &[T]) -> String {
+pub fn reply<T: Answer>(op: &str, results: &[T]) -> String {
     let mut out = String::with_capacity(64 + results.len() * 64);
     put!(out, "{{\"op\":\"{op}\",\"results\":[");
     for (index, result) in results.iter().enumerate() {
@@ -34,7 +34,7 @@ pub(crate) fn reply<T: Answer>(op: &str, results: &[T]) -> String {
 }
 
 /// The reply to a line that is no command.
-pub(crate) fn refusal(line: u64, wrong: &Wrong) -> String {
+pub fn refusal(line: u64, wrong: &Wrong) -> String {
     let mut out = String::new();
     put!(out, "{{\"error\":{{\"line\":{line},\"field\":");
     write_text(&mut out, &wrong.field);

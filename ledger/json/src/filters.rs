@@ -1,6 +1,6 @@
 //! What queries ask for.
 
-use crate::json::{Json, Path, Wrong, boolean, id, integer, object, unknown_field};
+use crate::{Json, Path, Wrong, boolean, id, integer, object, unknown_field};
 use fen_book::{AccountFilter, AccountId, QueryFilter, Stamp};
 
 const ACCOUNT_FILTER_FIELDS: [&str; 11] = [
@@ -18,7 +18,7 @@ const ACCOUNT_FILTER_FIELDS: [&str; 11] = [
 ];
 
 /// `get_account_transfers`, `get_account_balances`
-pub(crate) fn account_filter(json: &Json) -> Result<AccountFilter, Wrong> {
+pub fn account_filter(json: &Json) -> Result<AccountFilter, Wrong> {
     let path = Path::Line.field("filter");
     let mut filter = AccountFilter::default();
     for (name, value) in object(json, &path)? {
@@ -54,7 +54,7 @@ const QUERY_FILTER_FIELDS: [&str; 9] = [
 ];
 
 /// `query_accounts`, `query_transfers`
-pub(crate) fn query_filter(json: &Json) -> Result<QueryFilter, Wrong> {
+pub fn query_filter(json: &Json) -> Result<QueryFilter, Wrong> {
     let path = Path::Line.field("filter");
     let mut filter = QueryFilter::default();
     for (name, value) in object(json, &path)? {
