@@ -21,7 +21,9 @@ pub mod shard;
 pub mod split;
 pub mod teller;
 pub mod vault;
+pub mod world;
 
 pub use config::{Certificates, Config, Limits, SecurityConfig, TempoConfig};
 pub use fault::{NodeFault, ServeFault};
 pub use node::Node;
+pub use world::{ClientDoor, World};

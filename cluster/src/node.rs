@@ -7,7 +7,6 @@
 //!                           \-> peers' tellers  \--> machine (the book)
 //! ```
 
-use crate::clock::{Clock, SystemClock};
 use crate::config::{Certificates, Config};
 use crate::directory::{Change, Directory, DirectoryMachine, NodeEntry, SHARDS_MAX, ShardEntry};
 use crate::fault::{NodeFault, ServeFault};
@@ -16,12 +15,12 @@ use crate::router::Router;
 use crate::shard::ShardMachine;
 use crate::teller::Teller;
 use crate::vault::Vault;
+use crate::world::{ClientDoor, World};
 use fen_api::wire::cluster_server::ClusterServer;
 use fen_api::wire::ledger_server::LedgerServer;
 use fen_api::{MESSAGE_BYTES_MAX, wire};
 use fen_net::{Links, Listener, NodeId, Security, Stop};
 use fen_raft::{Group, GroupId, GroupStatus, Groups, Members, Peer, Scribe, Site};
-use fen_store::disk::{Disk, RealDisk};
 use fen_store::wal::WalOptions;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -129,13 +128,19 @@ fn status_message(id: GroupId, status: &GroupStatus) -> wire::GroupStatus {
 /// A running node. Stopped by [`Node::stop`]; dropped, it stops without waiting.
 pub struct Node {
     office: Arc<Office>,
+    gateway: Gateway,
     failed: watch::Receiver<Option<String>>,
-    client_address: SocketAddr,
-    /// Dropped, it closes the clients' door.
-    closing: watch::Sender<()>,
-    serving: JoinHandle<()>,
+    door: Option<Door>,
     following: JoinHandle<()>,
     peers: Stop,
+}
+
+/// Where clients come in over the network.
+struct Door {
+    address: SocketAddr,
+    /// Dropped, it lets nobody in any more.
+    closing: watch::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 /// How long clients may take to hang up when the node stops.
@@ -147,49 +152,55 @@ const FOUNDING_TURN: Duration = Duration::from_secs(1);
 /// What it takes to start a shard.
 struct Builder {
     config: Config,
-    disk: Arc<dyn Disk>,
+    world: World,
     scribe: Scribe,
     links: Links,
     groups: Groups,
     router: Router,
-    clock: Arc<dyn Clock>,
 }
 
 impl Node {
     /// Starts a node from its configuration, with all that it held when it stopped.
     pub async fn start(config: Config) -> Result<Self, NodeFault> {
+        let world = World::machine(&config)?;
+        Self::start_in(world, config).await
+    }
+
+    /// The same in any world.
+    pub async fn start_in(world: World, config: Config) -> Result<Self, NodeFault> {
         let fault = |reason: String| NodeFault::Config { file: "configuration".to_owned(), reason };
         let cluster = config.cluster_id().map_err(fault)?;
         let node = config.node_id();
         let certificates = config.certificates()?;
         let security = certificates.as_ref().map_or(Ok(Security::Plain), Certificates::security)?;
-        let disk = RealDisk::open(&config.data).map_err(|fault| NodeFault::Data(fault.to_string()))?;
-        let disk: Arc<dyn Disk> = Arc::new(disk);
         // The log's files bear the node's and the cluster's id, so that another's are never taken for its own.
         let identity = u64::try_from(cluster.0 & u128::from(u64::MAX)).unwrap_or(0) ^ node.0.rotate_left(32);
         let cache_bytes = config.limits.cache_mb << 20;
         let options = WalOptions::new(identity);
-        let opening = disk.clone();
-        let open = move || Scribe::open(opening, Path::new("log"), &options, cache_bytes);
-        let scribe = tokio::task::spawn_blocking(open).await.map_err(std::io::Error::other)??;
+        let (disk, crew) = (world.disk.clone(), world.crew.clone());
+        let open = move || Scribe::open(&crew, disk, Path::new("log"), &options, cache_bytes);
+        let scribe = world.crew.aside(open).await??;
         let failed = scribe.failed();
-        let links = Links::new(cluster, node, security.clone());
-        let (machine, changes) = DirectoryMachine::open(disk.clone(), Path::new("directory"))?;
+        let links = Links::over(world.wire.clone(), cluster, node, security.clone());
+        let (machine, changes) = DirectoryMachine::open(world.disk.clone(), Path::new("directory"))?;
         let router = Router::new(node, links.clone(), changes.clone());
-        let groups = Groups::new(disk.clone(), PathBuf::from("incoming"), Arc::new(router.clone()))?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let builder = Builder { config, disk, scribe, links, groups, router, clock };
+        let groups = Groups::new(world.disk.clone(), PathBuf::from("incoming"), Arc::new(router.clone()))?;
+        let builder = Builder { config, world, scribe, links, groups, router };
         let directory = Group::start(&builder.site(), GroupId::DIRECTORY, machine).await?;
         builder.groups.add(directory.clone());
         builder.router.set_directory_group(directory);
-        let listener = Listener::bind(builder.config.peer_address, cluster, node, security).await?;
+        let (wire, address) = (&*builder.world.wire, builder.config.peer_address);
+        let listener = Listener::bind_on(wire, address, cluster, node, security).await?;
         let peers = listener.serve(Arc::new(builder.groups.clone()))?;
         let office =
             Arc::new(Office { node, router: builder.router.clone(), cluster: format!("{:032x}", cluster.0) });
-        let (closing, closed) = watch::channel(());
-        let (client_address, serving) = serve_clients(&builder.config, office.clone(), closed).await?;
+        let gateway = Gateway::new(office.clone());
+        let door = match builder.world.door {
+            ClientDoor::Open => Some(serve_clients(&builder.config, gateway.clone()).await?),
+            ClientDoor::Shut => None,
+        };
         let following = tokio::spawn(builder.follow(changes));
-        Ok(Self { office, failed, client_address, closing, serving, following, peers })
+        Ok(Self { office, gateway, failed, door, following, peers })
     }
 
     /// What its doors share.
@@ -197,9 +208,14 @@ impl Node {
         &self.office
     }
 
-    /// Where clients reach it.
-    pub fn client_address(&self) -> SocketAddr {
-        self.client_address
+    /// What clients call.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Where clients reach it over the network, if they can.
+    pub fn client_address(&self) -> Option<SocketAddr> {
+        self.door.as_ref().map(|door| door.address)
     }
 
     /// Waits until the node can no longer go on, and says why.
@@ -213,13 +229,15 @@ impl Node {
 
     /// Stops in order: no new calls, those under way get their answers, then the groups. What is durable stays.
     pub async fn stop(self) {
-        let Self { office, closing, serving, following, peers, .. } = self;
+        let Self { office, door, following, peers, .. } = self;
         following.abort();
-        drop(closing);
-        let abort = serving.abort_handle();
-        // Clients that do not hang up are cut off.
-        if tokio::time::timeout(CLOSING_PATIENCE, serving).await.is_err() {
-            abort.abort();
+        if let Some(Door { closing, serving, .. }) = door {
+            drop(closing);
+            let abort = serving.abort_handle();
+            // Clients that do not hang up are cut off.
+            if tokio::time::timeout(CLOSING_PATIENCE, serving).await.is_err() {
+                abort.abort();
+            }
         }
         drop(peers);
         office.router.close().await;
@@ -260,9 +278,10 @@ impl Builder {
 
     async fn start_shard(&self, shard: &ShardEntry, directory: &Directory) -> Result<(), NodeFault> {
         let id = GroupId(shard.group);
-        let (disk, folder) = (self.disk.clone(), PathBuf::from("shards").join(shard.group.to_string()));
-        let open = move || ShardMachine::open(Vault::open(disk, folder)?);
-        let machine = tokio::task::spawn_blocking(open).await.map_err(std::io::Error::other)??;
+        let (disk, crew) = (self.world.disk.clone(), self.world.crew.clone());
+        let folder = PathBuf::from("shards").join(shard.group.to_string());
+        let open = move || ShardMachine::open(crew, Vault::open(disk, folder)?);
+        let machine = self.world.crew.aside(open).await??;
         let next_expiry = machine.next_expiry();
         let group = Group::start(&self.site(), id, machine).await?;
         self.groups.add(group.clone());
@@ -274,7 +293,8 @@ impl Builder {
             let members: Members = shard.founders.iter().filter_map(address).collect();
             tokio::spawn(found_in_turn(group.clone(), members, rank));
         }
-        self.router.add(id, Teller::start(group, next_expiry, self.clock.clone()));
+        self.router
+            .add(id, Teller::start(group, next_expiry, self.world.clock.clone(), self.world.crew.clone()));
         Ok(())
     }
 }
@@ -292,11 +312,8 @@ async fn found_in_turn(group: Group<ShardMachine>, members: Members, rank: usize
 }
 
 /// Opens the clients' door.
-async fn serve_clients(
-    config: &Config,
-    office: Arc<Office>,
-    mut closed: watch::Receiver<()>,
-) -> Result<(SocketAddr, JoinHandle<()>), NodeFault> {
+async fn serve_clients(config: &Config, gateway: Gateway) -> Result<Door, NodeFault> {
+    let (closing, mut closed) = watch::channel(());
     let gateway_fault = |error: &dyn std::fmt::Display| NodeFault::Gateway(error.to_string());
     let listener = TcpListener::bind(config.client_address).await?;
     let address = listener.local_addr()?;
@@ -310,7 +327,6 @@ async fn serve_clients(
             .client_ca_root(Certificate::from_pem(&pem.authority));
         server = server.tls_config(tls).map_err(|error| gateway_fault(&error))?;
     }
-    let gateway = Gateway::new(office);
     let ledger = LedgerServer::new(gateway.clone())
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -325,5 +341,5 @@ async fn serve_clients(
             tracing::error!(%error, "the clients' door is closed");
         }
     });
-    Ok((address, serving))
+    Ok(Door { address, closing, serving })
 }

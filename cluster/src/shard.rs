@@ -8,12 +8,12 @@ use crate::image::{self, ShardImage};
 use crate::parcel::{self, PackedCommand};
 use crate::vault::Vault;
 use bytes::{Bytes, BytesMut};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use fen_api::records::{self, PackedResult};
 use fen_book::image::Table;
 use fen_book::{Chunk, Command, Reply, STAMP_MAX, Stamp};
 use fen_ledger::shard::{CheckpointHeader, Shard, touched_ids};
-use fen_raft::{Answer, Audience, Image, LogPlace, Machine, Mark, Parcel};
+use fen_raft::{Answer, Audience, Crew, Helper, Image, LogPlace, Machine, Mark, Parcel};
 use fen_store::checkpoint::{PageId, PageStore};
 use fen_store::journal::{Journal, JournalFault};
 use fen_store::wal::{LogIndex, SegmentNumber};
@@ -35,6 +35,7 @@ pub mod kind {
 
 /// See the module.
 pub struct ShardMachine {
+    crew: Crew,
     vault: Vault,
     store: PageStore,
     shard: Shard,
@@ -48,15 +49,23 @@ pub struct ShardMachine {
 
 impl ShardMachine {
     /// The shard as its last checkpoint has it, or an empty one.
-    pub fn open(vault: Vault) -> io::Result<Self> {
+    pub fn open(crew: Crew, vault: Vault) -> io::Result<Self> {
         let (store, journal) = (vault.store()?, Arc::new(vault.journal()?));
         let shard = Shard::restore(&store, journal.clone()).map_err(io::Error::other)?;
         let mark = read_mark(store.header())?;
         let settled =
             CheckpointHeader::read_from_prefix(store.header()).map_or(0, |(header, _)| header.book.chunk);
-        let sealer = Sealer::start(journal, settled)?;
-        let machine =
-            Self { vault, store, shard, sealer, mark, aligned: Vec::new(), next_expiry: Arc::default() };
+        let sealer = Sealer::start(&crew, journal, settled)?;
+        let machine = Self {
+            crew,
+            vault,
+            store,
+            shard,
+            sealer,
+            mark,
+            aligned: Vec::new(),
+            next_expiry: Arc::default(),
+        };
         machine.publish_expiry();
         Ok(machine)
     }
@@ -164,9 +173,9 @@ fn read_mark(header: &[u8]) -> io::Result<Mark> {
     Ok(Mark { place: (*present == 1).then_some(place), membership: Bytes::copy_from_slice(membership) })
 }
 
-/// The thread that turns full chunks into segments, so that the machine's own thread need not.
+/// Turns full chunks into segments, so that the machine's own worker need not.
 struct Sealer {
-    chunks: Sender<Arc<Chunk>>,
+    chunks: Helper<Arc<Chunk>>,
     sealed: Receiver<Result<u32, String>>,
     /// The chunk at which the checkpoint in force begins; index runs are merged up to it.
     settled: Arc<AtomicU32>,
@@ -176,29 +185,23 @@ struct Sealer {
 const CHUNKS_MAX: usize = 2;
 
 impl Sealer {
-    fn start(journal: Arc<Journal>, settled: u32) -> io::Result<Self> {
+    fn start(crew: &Crew, journal: Arc<Journal>, settled: u32) -> io::Result<Self> {
         let settled = Arc::new(AtomicU32::new(settled));
         let merge_below = Arc::clone(&settled);
-        let (chunks, queue) = crossbeam_channel::bounded::<Arc<Chunk>>(CHUNKS_MAX);
         let (done, sealed) = crossbeam_channel::unbounded();
-        let run = move || {
-            for chunk in queue {
-                let number = chunk.number;
-                let result = seal(&journal, &chunk, merge_below.load(Ordering::Acquire))
-                    .map(|()| number)
-                    .map_err(|fault| fault.to_string());
-                drop(chunk);
-                if done.send(result).is_err() {
-                    return;
-                }
-            }
+        let work = move |chunk: Arc<Chunk>| {
+            let number = chunk.number;
+            let result = seal(&journal, &chunk, merge_below.load(Ordering::Acquire))
+                .map(|()| number)
+                .map_err(|fault| fault.to_string());
+            // The machine has gone; what is sealed stays sealed.
+            drop(done.send(result));
         };
-        std::thread::Builder::new().name("fen-seal".to_owned()).spawn(run)?;
-        Ok(Self { chunks, sealed, settled })
+        Ok(Self { chunks: crew.helper("fen-seal", CHUNKS_MAX, work)?, sealed, settled })
     }
 
-    fn seal(&self, chunk: Arc<Chunk>) -> io::Result<()> {
-        self.chunks.send(chunk).map_err(|_| io::Error::other("the sealing thread has stopped"))
+    fn seal(&mut self, chunk: Arc<Chunk>) -> io::Result<()> {
+        self.chunks.send(chunk)
     }
 
     fn sealed_now(&self) -> io::Result<Option<u32>> {
@@ -282,7 +285,7 @@ impl Machine for ShardMachine {
         image::unpack(&*image.content, &next)?;
         next.take_over(&self.vault)?;
         let expiry = self.next_expiry.clone();
-        *self = Self::open(next)?;
+        *self = Self::open(self.crew.clone(), next)?;
         self.next_expiry = expiry;
         self.publish_expiry();
         if self.mark != image.mark {

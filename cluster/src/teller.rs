@@ -13,7 +13,7 @@ use bytes::Bytes;
 use fen_api::{records, wire};
 use fen_book::{AccountId, EVENTS_MAX, Transfer, TransferId};
 use fen_ledger::history;
-use fen_raft::{Group, Parcel};
+use fen_raft::{Crew, Group, Parcel};
 use prost::Message;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,15 +50,21 @@ pub struct Teller {
     room: Arc<Semaphore>,
     next_expiry: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
+    crew: Crew,
 }
 
 impl Teller {
     /// Opens the counter; it closes when the last clone is gone.
-    pub fn start(group: Group<ShardMachine>, next_expiry: Arc<AtomicU64>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(
+        group: Group<ShardMachine>,
+        next_expiry: Arc<AtomicU64>,
+        clock: Arc<dyn Clock>,
+        crew: Crew,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(gather(group.clone(), clock.clone(), waiting));
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        let teller = Self { group, queue, room, next_expiry, clock };
+        let teller = Self { group, queue, room, next_expiry, clock, crew };
         tokio::spawn(pulse(
             teller.queue.downgrade(),
             teller.group.clone(),
@@ -113,6 +119,16 @@ impl Teller {
         Ok(self.group.read(|machine| look(machine)).await?)
     }
 
+    /// Reads the sealed journal where it may wait for the disk.
+    async fn behind<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> Result<T, fen_ledger::Fault> + Send + 'static,
+    ) -> Result<T, ServeFault> {
+        let looked = self.crew.aside(look).await;
+        let looked = looked.map_err(|error| ServeFault::Unavailable(error.to_string()))?;
+        looked.map_err(|fault| ServeFault::Refused(fault.to_string()))
+    }
+
     async fn accounts(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
         let ids = wide_ids(&ids)?;
         let found = self.read(move |shard| {
@@ -136,7 +152,7 @@ impl Teller {
             (found, machine.shard().journal().clone(), ids)
         };
         let (found, journal, ids) = self.read(young).await?;
-        let found = behind(move || history::lookup_transfers(&journal, &ids, found)).await?;
+        let found = self.behind(move || history::lookup_transfers(&journal, &ids, found)).await?;
         let found = history::only_transfers(found);
         let message = |record: &Option<Transfer>| wire::FoundTransfer {
             transfer: record.as_ref().map(records::transfer_message),
@@ -150,7 +166,7 @@ impl Teller {
             (history::young_transfers(machine.shard().book(), &filter), machine.shard().journal().clone())
         };
         let (Some(part), journal) = self.read(young).await? else { return Ok(Bytes::new()) };
-        let transfers = behind(move || history::account_transfers(&journal, part, &filter)).await?;
+        let transfers = self.behind(move || history::account_transfers(&journal, part, &filter)).await?;
         let message = |transfer| wire::FoundTransfer { transfer: Some(records::transfer_message(transfer)) };
         Ok(wire::Transfers { found: transfers.iter().map(message).collect() }.encode_to_vec().into())
     }
@@ -161,7 +177,7 @@ impl Teller {
             (history::young_balances(machine.shard().book(), &filter), machine.shard().journal().clone())
         };
         let (Some(part), journal) = self.read(young).await? else { return Ok(Bytes::new()) };
-        let lines = behind(move || history::account_balances(&journal, part, &filter)).await?;
+        let lines = self.behind(move || history::account_balances(&journal, part, &filter)).await?;
         let lines = lines.iter().map(records::balance_message).collect();
         Ok(wire::BalanceLines { lines }.encode_to_vec().into())
     }
@@ -175,15 +191,6 @@ impl Teller {
         });
         Ok(message.encode_to_vec().into())
     }
-}
-
-/// Reads the sealed journal on a thread that may wait for the disk.
-async fn behind<T: Send + 'static>(
-    look: impl FnOnce() -> Result<T, fen_ledger::Fault> + Send + 'static,
-) -> Result<T, ServeFault> {
-    let looked = tokio::task::spawn_blocking(look).await;
-    let looked = looked.map_err(|error| ServeFault::Unavailable(error.to_string()))?;
-    looked.map_err(|fault| ServeFault::Refused(fault.to_string()))
 }
 
 /// Nothing enters the log that the machine could not read.

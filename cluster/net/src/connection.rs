@@ -2,15 +2,8 @@
 
 use crate::NetFault;
 use crate::frame::{Frame, Lane, Writer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::Receiver;
-
-/// A connection's stream, with or without TLS.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
-
-/// A stream of either kind.
-pub(crate) type Pipe = Box<dyn Wire>;
 
 /// Frames that may wait to be written before whoever sends has to wait.
 pub(crate) const QUEUE_FRAMES_MAX: usize = 64;

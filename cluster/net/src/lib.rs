@@ -1,4 +1,4 @@
-//! Node to node: frames over TCP, with TLS, in lanes.
+//! Node to node: frames over TCP (or another [`Wire`]), with TLS, in lanes.
 //!
 //! A *lane* is a connection with one purpose, so that a snapshot never delays a heartbeat and a heartbeat never
 //! waits behind a megabyte of entries. Within a lane frames keep their order, and many requests are under way at
@@ -22,6 +22,7 @@ mod hello;
 mod links;
 mod listener;
 mod security;
+mod wire;
 
 pub use fault::NetFault;
 pub use frame::{Body, Frame, HEADER_BYTES, Kind, Lane};
@@ -29,3 +30,4 @@ pub use hello::{ClusterId, Hello, NodeId, PROTOCOL_VERSION};
 pub use links::{Call, CallSender, Link, Links};
 pub use listener::{Listener, Outbox, Receive, Session, Stop};
 pub use security::{Authority, NODES_NAME, Security, node_name};
+pub use wire::{Door, Pipe, Stream, Tcp, Wire, Wired};

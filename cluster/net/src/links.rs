@@ -3,9 +3,10 @@
 //! Nothing is sent twice from here. When a connection breaks, every call under way on it fails, and its caller
 //! decides. While a peer cannot be reached, calls to it fail at once, but for one attempt each back-off.
 
-use crate::connection::{GREETING_SECONDS_MAX, Pipe, QUEUE_FRAMES_MAX, write_all};
+use crate::connection::{GREETING_SECONDS_MAX, QUEUE_FRAMES_MAX, write_all};
 use crate::frame::{self, Body, Frame, Kind, Lane};
 use crate::hello::{self, Hello};
+use crate::wire::{Pipe, Tcp, Wire};
 use crate::{ClusterId, NetFault, NodeId, Security, node_name};
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
@@ -13,7 +14,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -34,13 +34,19 @@ struct Shared {
     cluster: ClusterId,
     own: NodeId,
     security: Security,
+    wire: Arc<dyn Wire>,
     links: Mutex<HashMap<(NodeId, String, Lane), Link>>,
 }
 
 impl Links {
-    /// For a node that speaks as `own`.
+    /// For a node that speaks as `own`, over TCP.
     pub fn new(cluster: ClusterId, own: NodeId, security: Security) -> Self {
-        Self { shared: Arc::new(Shared { cluster, own, security, links: Mutex::default() }) }
+        Self::over(Arc::new(Tcp), cluster, own, security)
+    }
+
+    /// The same over any wire.
+    pub fn over(wire: Arc<dyn Wire>, cluster: ClusterId, own: NodeId, security: Security) -> Self {
+        Self { shared: Arc::new(Shared { cluster, own, security, wire, links: Mutex::default() }) }
     }
 
     /// The connection to a peer; not dialled before something is sent.
@@ -48,7 +54,7 @@ impl Links {
         let mut links = self.shared.links.lock().unwrap_or_else(PoisonError::into_inner);
         let link = links.entry((to, address.to_owned(), lane)).or_insert_with(|| {
             let hello = Hello { cluster: self.shared.cluster, from: self.shared.own, to, lane };
-            Link::start(hello, address.to_owned(), self.shared.security.clone())
+            Link::start(hello, address.to_owned(), self.shared.security.clone(), self.shared.wire.clone())
         });
         link.clone()
     }
@@ -64,11 +70,11 @@ pub struct Link {
 }
 
 impl Link {
-    fn start(hello: Hello, address: String, security: Security) -> Self {
+    fn start(hello: Hello, address: String, security: Security, wire: Arc<dyn Wire>) -> Self {
         let (queue, frames) = mpsc::channel(QUEUE_FRAMES_MAX);
         let waiting = Waiting::default();
         let address: Arc<str> = address.into();
-        let dialler = Dialler { hello, address: address.clone(), security, waiting: waiting.clone() };
+        let dialler = Dialler { hello, address: address.clone(), security, wire, waiting: waiting.clone() };
         tokio::spawn(dialler.run(frames));
         Self { queue, waiting, next_id: Arc::new(AtomicU64::new(1)), address }
     }
@@ -171,6 +177,7 @@ struct Dialler {
     hello: Hello,
     address: Arc<str>,
     security: Security,
+    wire: Arc<dyn Wire>,
     waiting: Waiting,
 }
 
@@ -209,10 +216,9 @@ impl Dialler {
     }
 
     async fn connect(&self) -> Result<Pipe, NetFault> {
-        let stream = TcpStream::connect(&*self.address).await?;
-        stream.set_nodelay(true)?;
+        let stream = self.wire.dial(&self.address).await?;
         match &self.security {
-            Security::Plain => Ok(Box::new(stream)),
+            Security::Plain => Ok(stream),
             Security::Mutual { connector, .. } => {
                 let name = ServerName::try_from(node_name(self.hello.to))
                     .map_err(|error| NetFault::Security(error.to_string()))?;

@@ -1,8 +1,9 @@
 //! The side that is called: takes connections in, hears who they are, and hands their frames on in order.
 
-use crate::connection::{GREETING_SECONDS_MAX, Pipe, QUEUE_FRAMES_MAX, write_all};
+use crate::connection::{GREETING_SECONDS_MAX, QUEUE_FRAMES_MAX, write_all};
 use crate::frame::{self, Body, Frame, Kind, Lane};
 use crate::hello::{self, Hello};
+use crate::wire::{Door, Pipe, Tcp, Wire};
 use crate::{ClusterId, NetFault, NodeId, Security};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Connections at once; more are closed unheard.
@@ -67,14 +67,25 @@ impl Stop {
 
 /// See the module.
 pub struct Listener {
-    socket: TcpListener,
+    door: Box<dyn Door>,
     own: (ClusterId, NodeId),
     security: Security,
 }
 
 impl Listener {
-    /// Listens; plaintext is allowed on loopback only.
+    /// Listens on TCP; plaintext is allowed on loopback only.
     pub async fn bind(
+        address: SocketAddr,
+        cluster: ClusterId,
+        own: NodeId,
+        security: Security,
+    ) -> Result<Self, NetFault> {
+        Self::bind_on(&Tcp, address, cluster, own, security).await
+    }
+
+    /// Listens on any wire.
+    pub async fn bind_on(
+        wire: &dyn Wire,
         address: SocketAddr,
         cluster: ClusterId,
         own: NodeId,
@@ -83,22 +94,21 @@ impl Listener {
         if matches!(security, Security::Plain) && !address.ip().is_loopback() {
             return Err(NetFault::Security(format!("plaintext on {address}: it is for loopback only")));
         }
-        let socket = TcpListener::bind(address).await?;
-        Ok(Self { socket, own: (cluster, own), security })
+        let door = wire.listen(address).await?;
+        Ok(Self { door, own: (cluster, own), security })
     }
 
     /// Takes connections in until the answer is dropped.
     pub fn serve(self, receive: Arc<dyn Receive>) -> Result<Stop, NetFault> {
         let (signal, stopped) = watch::channel(());
         let turned_away = Arc::new(AtomicU64::new(0));
-        let stop =
-            Stop { _signal: signal, address: self.socket.local_addr()?, turned_away: turned_away.clone() };
+        let stop = Stop { _signal: signal, address: self.door.address(), turned_away: turned_away.clone() };
         tokio::spawn(self.run(receive, stopped, turned_away));
         Ok(stop)
     }
 
     async fn run(
-        self,
+        mut self,
         receive: Arc<dyn Receive>,
         mut stopped: watch::Receiver<()>,
         turned_away: Arc<AtomicU64>,
@@ -107,7 +117,7 @@ impl Listener {
         loop {
             let accepted = tokio::select! {
                 _ended = stopped.changed() => return,
-                accepted = self.socket.accept() => accepted,
+                accepted = self.door.accept() => accepted,
             };
             // Out of descriptors, or a connection that was reset while it waited: neither is a reason to stop.
             let Ok((stream, peer)) = accepted else {
@@ -137,7 +147,7 @@ impl Listener {
 
 /// One connection, from the handshake to its end.
 async fn attend(
-    stream: TcpStream,
+    stream: Pipe,
     own: (ClusterId, NodeId),
     security: Security,
     receive: &dyn Receive,
@@ -172,10 +182,9 @@ async fn exchange(
 }
 
 /// The stream after the handshake, and the certificate that the caller presented.
-async fn secure(stream: TcpStream, security: Security) -> Result<(Pipe, Option<Vec<u8>>), NetFault> {
-    stream.set_nodelay(true)?;
+async fn secure(stream: Pipe, security: Security) -> Result<(Pipe, Option<Vec<u8>>), NetFault> {
     match security {
-        Security::Plain => Ok((Box::new(stream), None)),
+        Security::Plain => Ok((stream, None)),
         Security::Mutual { acceptor, .. } => {
             let tls = acceptor.accept(stream).await?;
             let certificate = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);

@@ -1,6 +1,7 @@
 //! The machine as the replication library wants it: applies in order, gives out images, takes them in.
 
 use crate::codec::{Ink, Reader};
+use crate::crew::Crew;
 use crate::machine::{Desk, Image, ImageContent, Job, Machine, Mark};
 use crate::words::{Answer, LogId, LogPlace, StoredMembership, Types};
 use bytes::Bytes;
@@ -25,15 +26,16 @@ pub(crate) struct Adapter<M> {
 }
 
 impl<M: Machine> Adapter<M> {
-    /// Starts the machine's thread.
+    /// Starts the machine's worker.
     pub(crate) fn start(
-        name: String,
+        crew: &Crew,
+        name: &str,
         machine: M,
         replay_bytes: Arc<AtomicU64>,
     ) -> io::Result<(Self, Desk<M>)> {
         let mark = machine.mark();
         let (last, membership) = unmark(&mark)?;
-        let desk = Desk::start(name, machine)?;
+        let desk = Desk::start(crew, name, machine)?;
         Ok((Self { desk: desk.clone(), last, membership, replay_bytes }, desk))
     }
 
@@ -136,6 +138,6 @@ impl<M: Machine> RaftSnapshotBuilder<Types> for Builder<M> {
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let image = self.image.take().ok_or_else(|| io::Error::other("an image is built once"))??;
-        snapshot(image.await.map_err(|_| io::Error::other("the machine's thread has stopped"))??)
+        snapshot(image.await.map_err(|_| io::Error::other("the machine's worker has stopped"))??)
     }
 }

@@ -117,8 +117,9 @@ impl<M: Machine> Group<M> {
     pub async fn start(site: &Site<'_>, id: GroupId, machine: M) -> Result<Self, GroupFault> {
         let replay_bytes = Arc::new(AtomicU64::new(0));
         let name = format!("fen-machine-{}", id.0);
-        let (adapter, desk) = Adapter::start(name, machine, replay_bytes.clone()).map_err(stopped)?;
-        let network = Network { group: id, links: site.links.clone() };
+        let (adapter, desk) =
+            Adapter::start(site.scribe.crew(), &name, machine, replay_bytes.clone()).map_err(stopped)?;
+        let network = Network { group: id, links: site.links.clone(), crew: site.scribe.crew().clone() };
         let config = Arc::new(config(site)?);
         let log = site.scribe.group(id);
         let raft = Raft::new(site.node.0, config, network, log, adapter).await.map_err(stopped)?;

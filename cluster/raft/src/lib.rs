@@ -19,6 +19,7 @@
 
 mod adapter;
 mod codec;
+mod crew;
 mod group;
 mod log;
 mod machine;
@@ -31,6 +32,7 @@ mod words;
 #[cfg(test)]
 mod suite;
 
+pub use crew::{Crew, Helper, Pace};
 pub use group::{Group, GroupFault, GroupStatus, Members, Site, Tempo};
 pub use machine::{Audience, Image, ImageContent, Machine, Mark};
 pub use receive::{Groups, Serve, forward};

@@ -1,11 +1,11 @@
 //! One group's log as the replication library wants it.
 
 use crate::codec;
+use crate::crew::{Crew, Orders};
 use crate::scribe::{Done, Order};
 use crate::tail::{Content, Tail};
 use crate::words::{Entry, GroupId, LogId, LogPlace, Types, Vote};
 use bytes::Bytes;
-use crossbeam_channel::Sender;
 use fen_store::wal::WalReader;
 use futures_util::{Stream, stream};
 use openraft::storage::{IOFlushed, RaftLogStorage};
@@ -25,13 +25,20 @@ const READ_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct GroupLog {
     group: GroupId,
     tail: Arc<Tail>,
-    orders: Sender<Order>,
+    orders: Orders<Order>,
     reader: WalReader,
+    crew: Crew,
 }
 
 impl GroupLog {
-    pub(crate) fn new(group: GroupId, tail: Arc<Tail>, orders: Sender<Order>, reader: WalReader) -> Self {
-        Self { group, tail, orders, reader }
+    pub(crate) fn new(
+        group: GroupId,
+        tail: Arc<Tail>,
+        orders: Orders<Order>,
+        reader: WalReader,
+        crew: Crew,
+    ) -> Self {
+        Self { group, tail, orders, reader, crew }
     }
 
     fn order(&self, order: Order) -> io::Result<()> {
@@ -53,7 +60,7 @@ impl GroupLog {
         let entries = move || {
             contents.into_iter().map(|content| entry(&reader, content)).collect::<io::Result<Vec<_>>>()
         };
-        tokio::task::spawn_blocking(entries).await.map_err(io::Error::other)?
+        self.crew.aside(entries).await?
     }
 }
 

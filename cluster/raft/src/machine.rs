@@ -3,6 +3,7 @@
 //! The machine never waits for the network or for consensus, and nobody waits for the machine with a lock in his
 //! hand: work comes to its thread over a bounded queue, in log order, and reads take their turn in the same queue.
 
+use crate::crew::Crew;
 use crate::words::{Answer, LogPlace, Parcel, Types};
 use bytes::Bytes;
 use openraft::storage::ApplyResponder;
@@ -78,7 +79,7 @@ pub trait Machine: Send + 'static {
 
 type Read<M> = Box<dyn FnOnce(&mut M) + Send>;
 
-/// Work for the machine's thread.
+/// Work for the machine's worker.
 pub(crate) enum Job<M> {
     /// One entry, in order.
     Apply {
@@ -94,7 +95,7 @@ pub(crate) enum Job<M> {
     Read(Read<M>),
 }
 
-/// The way to the machine's thread.
+/// The way to the machine's worker.
 pub(crate) struct Desk<M>(mpsc::Sender<Job<M>>);
 
 impl<M> Clone for Desk<M> {
@@ -104,14 +105,14 @@ impl<M> Clone for Desk<M> {
 }
 
 fn stopped() -> io::Error {
-    io::Error::other("the machine's thread has stopped")
+    io::Error::other("the machine's worker has stopped")
 }
 
 impl<M: Machine> Desk<M> {
-    /// Starts the thread; it ends when the last desk is gone.
-    pub(crate) fn start(name: String, machine: M) -> io::Result<Self> {
+    /// Starts the worker; it ends when the last desk is gone.
+    pub(crate) fn start(crew: &Crew, name: &str, machine: M) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        std::thread::Builder::new().name(name).spawn(move || work(machine, queue))?;
+        crew.hire(name, work(crew.clone(), machine, queue))?;
         Ok(Self(jobs))
     }
 
@@ -148,13 +149,14 @@ fn note<T>(fault: &mut Option<String>, done: &io::Result<T>) {
     }
 }
 
-fn work<M: Machine>(mut machine: M, mut queue: mpsc::Receiver<Job<M>>) {
+async fn work<M: Machine>(crew: Crew, mut machine: M, mut queue: mpsc::Receiver<Job<M>>) {
     let mut fault: Option<String> = None;
     let told = |fault: &Option<String>| match fault {
         None => Ok(()),
         Some(reason) => Err(io::Error::other(reason.clone())),
     };
-    while let Some(job) = queue.blocking_recv() {
+    while let Some(job) = queue.recv().await {
+        crew.turn("machine").await;
         match job {
             Job::Apply { place, parcel, answer } => {
                 // After a fault the state is not what the log says; nothing more is applied or answered.
@@ -226,7 +228,7 @@ mod tests {
     fn after_a_failed_checkpoint_there_is_no_other() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let desk = Desk::start("unlucky".to_owned(), Unlucky::default()).unwrap();
+            let desk = Desk::start(&Crew::Threads, "unlucky", Unlucky::default()).unwrap();
             let checkpoint = |done| Job::Checkpoint(Mark::default(), done);
             let first = desk.ask(checkpoint).await.err().unwrap().to_string();
             let second = desk.ask(checkpoint).await.err().unwrap().to_string();

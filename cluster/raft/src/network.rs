@@ -2,6 +2,7 @@
 
 use crate::adapter::Snapshot;
 use crate::codec::{self, Ink, Reader};
+use crate::crew::Crew;
 use crate::machine::ImageContent;
 use crate::words::{GroupId, Peer, Types, Vote};
 use bytes::{Bytes, BytesMut};
@@ -49,6 +50,7 @@ const IMAGE_PIECE_BYTES: usize = 1 << 20;
 pub(crate) struct Network {
     pub(crate) group: GroupId,
     pub(crate) links: Links,
+    pub(crate) crew: Crew,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -70,7 +72,7 @@ impl RaftNetworkFactory<Types> for Network {
 impl Network {
     fn remote(&self, target: u64, node: &Peer, lane: Lane) -> Remote {
         let link = |lane| self.links.link(NodeId(target), &node.address, lane);
-        Remote { group: self.group, control: link(Lane::Control), lane: link(lane) }
+        Remote { group: self.group, control: link(Lane::Control), lane: link(lane), crew: self.crew.clone() }
     }
 }
 
@@ -79,6 +81,7 @@ pub(crate) struct Remote {
     group: GroupId,
     control: Link,
     lane: Link,
+    crew: Crew,
 }
 
 type RemoteFault = RPCError<Types>;
@@ -243,6 +246,7 @@ impl NetSnapshot<Types> for Remote {
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let sending = self.send_image(vote, snapshot);
         tokio::select! {
+            biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = sending => Ok(sent?),
         }
@@ -273,8 +277,7 @@ impl Remote {
                 let mut piece = BytesMut::zeroed(bytes);
                 content.read(offset, &mut piece).map(|()| piece.freeze())
             };
-            let piece = tokio::task::spawn_blocking(piece).await.map_err(io::Error::other);
-            let piece = piece.flatten().map_err(|error| unreadable(&error))?;
+            let piece = self.crew.aside(piece).await.flatten().map_err(|error| unreadable(&error))?;
             let mut body = Body::from(Ink::default().u64(offset).done());
             body.push(piece);
             send(kind::IMAGE_PIECE, body).await?;

@@ -1,4 +1,4 @@
-//! The one thread that writes: every group's entries, votes and marks go through it, in one order, into the node's
+//! The one worker that writes: every group's entries, votes and marks go through it, in one order, into the node's
 //! one write-ahead log, and whatever has queued up shares one durable write.
 //!
 //! **Invariants.** A vote or an entry is reported durable only after the write that holds it has come back, and a
@@ -6,10 +6,10 @@
 //! the node has to stop and recover.
 
 use crate::codec::{self, Ink, Reader};
+use crate::crew::{Closed, Crew, Orders, Queue};
 use crate::log::GroupLog;
 use crate::tail::{Tail, TailState};
 use crate::words::{Entry, GroupId, LogPlace, Types, Vote};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use fen_book::Stamp;
 use fen_store::disk::Disk;
 use fen_store::wal::{
@@ -20,7 +20,6 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -64,20 +63,22 @@ pub(crate) enum Order {
     Purge { group: GroupId, up_to: LogPlace, done: Done },
 }
 
-/// A node's write-ahead log, shared by all its groups. Dropped, it stops the thread after what is queued.
+/// A node's write-ahead log, shared by all its groups. The worker behind it ends, after what is queued, when this is
+/// dropped and the last group with it.
 pub struct Scribe {
-    orders: Option<Sender<Order>>,
+    crew: Crew,
+    orders: Orders<Order>,
     reader: WalReader,
     groups: Arc<Mutex<HashMap<GroupId, Arc<Tail>>>>,
     cache_bytes_max: usize,
     failed: watch::Receiver<Option<String>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Scribe {
     /// Opens or creates the log in `directory` and reads what every group had in it. Each group may cache
     /// `cache_bytes_max` bytes of young entries.
     pub fn open(
+        crew: &Crew,
         disk: Arc<dyn Disk>,
         directory: &Path,
         options: &WalOptions,
@@ -91,19 +92,17 @@ impl Scribe {
         let tails =
             states.into_iter().map(|(group, state)| (group, Arc::new(Tail::new(state, cache_bytes_max))));
         let groups = Arc::new(Mutex::new(tails.collect::<HashMap<_, _>>()));
-        let (orders, queue) = crossbeam_channel::bounded(ORDERS_MAX);
+        let (orders, queue) = crew.queue(ORDERS_MAX);
         let (failing, failed) = watch::channel(None);
         let reader = wal.reader();
-        let desk = Desk { wal, queue, groups: groups.clone(), waiting: Vec::new(), failing };
-        let thread = std::thread::Builder::new()
-            .name("fen-scribe".to_owned())
-            .spawn(move || desk.run())
-            .map_err(|source| WalFault::Disk {
-                file: directory.display().to_string(),
-                doing: "starting the thread that writes",
-                source,
-            })?;
-        Ok(Self { orders: Some(orders), reader, groups, cache_bytes_max, failed, thread: Some(thread) })
+        let desk =
+            Desk { crew: crew.clone(), wal, queue, groups: groups.clone(), waiting: Vec::new(), failing };
+        crew.hire("fen-scribe", desk.run()).map_err(|source| WalFault::Disk {
+            file: directory.display().to_string(),
+            doing: "starting the worker that writes",
+            source,
+        })?;
+        Ok(Self { crew: crew.clone(), orders, reader, groups, cache_bytes_max, failed })
     }
 
     /// A group's part of the log; empty where the group is new here.
@@ -113,21 +112,17 @@ impl Scribe {
             .entry(group)
             .or_insert_with(|| Arc::new(Tail::new(TailState::default(), self.cache_bytes_max)))
             .clone();
-        let orders = self.orders.clone().expect("the scribe takes orders until it is dropped");
-        GroupLog::new(group, tail, orders, self.reader.clone())
+        GroupLog::new(group, tail, self.orders.clone(), self.reader.clone(), self.crew.clone())
+    }
+
+    /// Who works for the node.
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     /// Says why, once the log can no longer be written; the node must stop then.
     pub fn failed(&self) -> watch::Receiver<Option<String>> {
         self.failed.clone()
-    }
-}
-
-impl Drop for Scribe {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        // Groups that still live hold senders of their own; the thread then ends with the last of them.
-        drop(self.thread.take());
     }
 }
 
@@ -168,10 +163,11 @@ fn recover(
     Ok(())
 }
 
-/// The thread's own things.
+/// The worker's own things.
 struct Desk {
+    crew: Crew,
     wal: Wal,
-    queue: Receiver<Order>,
+    queue: Queue<Order>,
     groups: Arc<Mutex<HashMap<GroupId, Arc<Tail>>>>,
     /// Orders that are staged but not durable.
     waiting: Vec<Staged>,
@@ -190,57 +186,56 @@ struct Places {
 }
 
 impl Desk {
-    fn run(mut self) {
+    /// Works until nobody can send orders any more; after a fault it only says so.
+    async fn run(mut self) {
+        if let Err(fault) = self.serve().await {
+            self.fail(&fault);
+            self.refuse().await;
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), WalFault> {
         let mut marks = false;
         loop {
-            let order = match self.queue.recv_timeout(MARK_PATIENCE) {
-                Ok(order) => order,
-                Err(RecvTimeoutError::Timeout) => {
-                    if std::mem::take(&mut marks) && !self.commit() {
-                        return;
+            match self.queue.next_within(MARK_PATIENCE).await {
+                Ok(Some(order)) => {
+                    self.crew.turn("scribe").await;
+                    self.write_waiting(order)?;
+                    marks = self.waiting.is_empty();
+                    if !marks {
+                        self.commit()?;
                     }
-                    if let Err(fault) = self.wal.settle() {
-                        return self.fail(&fault);
+                }
+                Ok(None) => {
+                    if std::mem::take(&mut marks) {
+                        self.commit()?;
                     }
-                    continue;
+                    self.wal.settle()?;
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.commit();
-                    return;
-                }
-            };
-            if let Err(fault) = self.write(order) {
-                return self.fail(&fault);
-            }
-            while let Ok(order) = self.queue.try_recv() {
-                if let Err(fault) = self.write(order) {
-                    return self.fail(&fault);
-                }
-            }
-            if self.waiting.is_empty() {
-                marks = true;
-            } else {
-                marks = false;
-                if !self.commit() {
-                    return;
-                }
+                Err(Closed) => return self.commit(),
             }
         }
     }
 
-    /// Makes everything staged durable and tells who waits.
-    fn commit(&mut self) -> bool {
-        if let Err(fault) = self.wal.commit() {
-            self.fail(&fault);
-            return false;
+    /// Stages an order, and all that wait behind it.
+    fn write_waiting(&mut self, order: Order) -> Result<(), WalFault> {
+        self.write(order)?;
+        while let Some(order) = self.queue.try_next() {
+            self.write(order)?;
         }
+        Ok(())
+    }
+
+    /// Makes everything staged durable and tells who waits.
+    fn commit(&mut self) -> Result<(), WalFault> {
+        self.wal.commit()?;
         for staged in self.waiting.drain(..) {
             if let Some(places) = staged.durable {
                 places.tail.settle(&places.entries);
             }
             staged.done.tell(Ok(()));
         }
-        true
+        Ok(())
     }
 
     fn write(&mut self, order: Order) -> Result<(), WalFault> {
@@ -291,17 +286,15 @@ impl Desk {
         self.waiting.push(Staged { done, durable: None });
         // The purge must be durable before the files that it frees are overwritten. And only now does everything
         // staged have its place: what has none is not written yet, so it will lie in this segment or a later one.
-        if self.commit() {
-            let oldest = {
-                let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-                groups.values().filter_map(|tail| tail.oldest_segment()).min()
-            };
-            self.wal.release(oldest.unwrap_or_else(|| self.wal.segment()))?;
-        }
-        Ok(())
+        self.commit()?;
+        let oldest = {
+            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+            groups.values().filter_map(|tail| tail.oldest_segment()).min()
+        };
+        self.wal.release(oldest.unwrap_or_else(|| self.wal.segment()))
     }
 
-    /// The end: everything that waits, and everything that is still to come, is told why.
+    /// The end: everything that waits is told why.
     fn fail(&mut self, fault: &WalFault) {
         let reason = fault.to_string();
         tracing::error!(%reason, "the write-ahead log failed; the node must stop");
@@ -309,12 +302,17 @@ impl Desk {
         for staged in self.waiting.drain(..) {
             staged.done.tell(Err(io::Error::other(reason.clone())));
         }
-        while let Ok(order) = self.queue.recv() {
+    }
+
+    /// After the end: everything that still comes is told why.
+    async fn refuse(&mut self) {
+        let reason = self.failing.borrow().clone().unwrap_or_default();
+        while let Ok(order) = self.queue.next_within(MARK_PATIENCE).await {
             match order {
-                Order::Entries { done, .. } | Order::Vote { done, .. } | Order::Purge { done, .. } => {
+                Some(Order::Entries { done, .. } | Order::Vote { done, .. } | Order::Purge { done, .. }) => {
                     done.tell(Err(io::Error::other(reason.clone())));
                 }
-                Order::Committed { .. } | Order::Truncate { .. } => {}
+                Some(Order::Committed { .. } | Order::Truncate { .. }) | None => {}
             }
         }
     }
@@ -347,8 +345,8 @@ mod tests {
         let reader = wal.reader();
         let tail = Arc::new(Tail::new(TailState::default(), 1));
         let groups = Arc::new(Mutex::new(HashMap::from([(GROUP, tail.clone())])));
-        let (queue, failing) = (crossbeam_channel::never(), watch::channel(None).0);
-        let mut desk = Desk { wal, queue, groups, waiting: Vec::new(), failing };
+        let (queue, failing) = (Queue::never(), watch::channel(None).0);
+        let mut desk = Desk { crew: Crew::Threads, wal, queue, groups, waiting: Vec::new(), failing };
         let done = || Done::Waiting(oneshot::channel().0);
 
         let entries: Vec<Entry> = (0..30).map(entry).collect();

@@ -1,6 +1,7 @@
 //! The replication library's own tests for logs and machines, run against ours on a disk in memory.
 
 use crate::adapter::Adapter;
+use crate::crew::Crew;
 use crate::log::GroupLog;
 use crate::machine::{Audience, Image, Machine, Mark};
 use crate::scribe::Scribe;
@@ -13,7 +14,6 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// Remembers nothing but its last image.
 #[derive(Default)]
@@ -46,10 +46,11 @@ impl StoreBuilder<Types, GroupLog, Adapter<Nothing>, Scribe> for Fresh {
     async fn build(&self) -> Result<(Scribe, GroupLog, Adapter<Nothing>), StorageError<Types>> {
         // A cache of one byte: whatever is durable is read back from the disk.
         let options = WalOptions { segment_bytes: 2 << 20, staging_bytes: 1 << 20, ..WalOptions::new(1) };
-        let scribe = Scribe::open(Arc::new(MemoryDisk::new()), Path::new("wal"), &options, 1).unwrap();
+        let scribe =
+            Scribe::open(&Crew::Threads, Arc::new(MemoryDisk::new()), Path::new("wal"), &options, 1).unwrap();
         let log = scribe.group(GroupId(3));
         let (adapter, _desk) =
-            Adapter::start("machine".to_owned(), Nothing::default(), Arc::new(AtomicU64::new(0))).unwrap();
+            Adapter::start(&Crew::Threads, "machine", Nothing::default(), Arc::default()).unwrap();
         Ok((scribe, log, adapter))
     }
 }

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use fen_net::{ClusterId, Links, Listener, NodeId, Security, Stop};
 use fen_raft::{
-    Answer, Audience, Group, GroupFault, GroupId, Groups, Image, LogPlace, Machine, Mark, Members, Parcel,
-    Peer, Scribe, Serve, Site, Tempo,
+    Answer, Audience, Crew, Group, GroupFault, GroupId, Groups, Image, LogPlace, Machine, Mark, Members,
+    Parcel, Peer, Scribe, Serve, Site, Tempo,
 };
 use fen_store::disk::MemoryDisk;
 use fen_store::wal::WalOptions;
@@ -103,7 +103,7 @@ impl Node {
     async fn start(&mut self) {
         let disk = Arc::new(self.disk.clone());
         let options = WalOptions { segment_bytes: 4 << 20, staging_bytes: 2 << 20, ..WalOptions::new(1) };
-        let scribe = Scribe::open(disk.clone(), Path::new("wal"), &options, 1 << 20).unwrap();
+        let scribe = Scribe::open(&Crew::Threads, disk.clone(), Path::new("wal"), &options, 1 << 20).unwrap();
         let links = Links::new(CLUSTER, self.id, Security::Plain);
         let tempo = Tempo::default();
         let (replay_bytes_max, kept_entries) = (u64::MAX, 100);
