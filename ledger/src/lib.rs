@@ -54,10 +54,11 @@ mod tidy;
 
 use crate::durable::{Durable, stopped};
 use crate::memory::Memory;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use fen_store::disk::{Disk, RealDisk};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 pub use audit::{Audit, LedgerTotals, Total};
 pub use body::Body;
@@ -68,10 +69,10 @@ pub use fen_book::loan::command::{LoanCommand, LoanReply};
 pub use fen_book::loan::order::LoanId;
 pub use fen_book::loan::view::LoanView;
 pub use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, BalanceLine, Balances, ChainEnd,
-    ChainOutcome, Code, CreateAccountStatus, CreateTransferStatus, EVENTS_MAX, LedgerCode, LimitChange,
-    OpenPending, OpeningStatus, Outcome, Position, QueryFilter, Receipt, Reply, STAMP_MAX, SetLimitStatus,
-    Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
+    Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, BalanceLine, Balances,
+    BusinessDate, ChainEnd, ChainOutcome, Code, CreateAccountStatus, CreateTransferStatus, EVENTS_MAX,
+    LedgerCode, LimitChange, OpenPending, OpeningStatus, Outcome, Position, QueryFilter, Receipt, Reply,
+    STAMP_MAX, SetLimitStatus, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 
 enum Keep {
@@ -96,6 +97,18 @@ impl Ticket {
     /// Any [`Fault`].
     pub fn wait(self) -> Answer<Reply> {
         self.answer.recv().map_err(|_| stopped())?
+    }
+
+    /// The answer, if it comes until `deadline`. It comes once: do not ask again after it.
+    ///
+    /// # Errors
+    /// Any [`Fault`].
+    pub fn wait_until(&self, deadline: Instant) -> Answer<Option<Reply>> {
+        match self.answer.recv_deadline(deadline) {
+            Ok(answer) => answer.map(Some),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(stopped()),
+        }
     }
 }
 

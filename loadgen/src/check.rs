@@ -6,53 +6,35 @@
 //! audit adds up its whole journal, and the count of transfers must be that of the answers: so nothing
 //! acknowledged is lost, and nothing is there twice.
 
+use crate::answers::Answers;
 use crate::fault::Run;
 use crate::workload::{Kind, Order, Workload, account_id};
-use fen_ledger::{Account, AccountId, Amount, CreateTransferStatus, Ledger, Outcome};
-use std::collections::BTreeMap;
+use fen_ledger::{Account, AccountId, Amount, Audit, Ledger};
 
 /// How many faults are put into words.
 const FAULTS_MAX: usize = 20;
 
-/// All answers of a run, compactly.
-#[derive(Clone, Default, Debug)]
-pub struct Answers {
-    refusals: BTreeMap<u64, Vec<(u32, CreateTransferStatus)>>,
+/// The ledger's own audit; what it finds, and ledgers whose sides differ, are added to `faults`.
+pub(crate) fn audit(ledger: &Ledger, faults: &mut Vec<String>) -> Run<Audit> {
+    let mut audit = ledger.audit()?;
+    faults.append(&mut audit.faults);
+    for (code, totals) in &audit.ledgers {
+        let posted = totals.debits_posted == totals.credits_posted;
+        if !posted || totals.debits_pending != totals.credits_pending {
+            faults.push(format!("debits and credits of ledger {code} differ"));
+        }
+    }
+    Ok(audit)
 }
 
-impl Answers {
-    /// Keeps the answer to a batch, and says how many of its transfers were created.
-    pub fn keep(&mut self, batch: u64, outcomes: &[Outcome<CreateTransferStatus>]) -> u64 {
-        let mut refused = Vec::new();
-        for (index, outcome) in (0u32..).zip(outcomes) {
-            if outcome.status != CreateTransferStatus::Created {
-                refused.push((index, outcome.status));
-            }
-        }
-        let created = outcomes.len() - refused.len();
-        if !refused.is_empty() {
-            self.refusals.insert(batch, refused);
-        }
-        u64::try_from(created).unwrap_or(u64::MAX)
+/// The first faults, and how many more there are.
+pub(crate) fn shortened(mut faults: Vec<String>) -> Vec<String> {
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    faults.truncate(FAULTS_MAX);
+    if more > 0 {
+        faults.push(format!("and {more} more"));
     }
-
-    /// Adds what another client was answered.
-    pub fn merge(&mut self, mut other: Self) {
-        self.refusals.append(&mut other.refusals);
-    }
-
-    /// How often each status other than `created` was answered.
-    pub fn refused(&self) -> BTreeMap<String, u64> {
-        let mut counts = BTreeMap::new();
-        for (_, status) in self.refusals.values().flatten() {
-            *counts.entry(status.name().to_owned()).or_insert(0) += 1;
-        }
-        counts
-    }
-
-    fn of_batch(&self, batch: u64) -> &[(u32, CreateTransferStatus)] {
-        self.refusals.get(&batch).map_or(&[], Vec::as_slice)
-    }
+    faults
 }
 
 /// What one account must hold.
@@ -99,7 +81,7 @@ impl Expected {
 
     /// Adds the acknowledged effects of a batch.
     pub fn add(&mut self, batch: u64, answers: &Answers) {
-        let mut refused = answers.of_batch(batch).iter().map(|(index, _)| *index).peekable();
+        let mut refused = answers.of_batch(batch).peekable();
         for (position, (_, order)) in (0u32..).zip(self.workload.orders(batch)) {
             if refused.next_if_eq(&position).is_none() {
                 self.created += 1;
@@ -132,26 +114,14 @@ impl Expected {
                 faults.extend(self.fault_of(number, found));
             }
         }
-        let audit = ledger.audit()?;
-        faults.extend(audit.faults);
+        let audit = audit(ledger, &mut faults)?;
         if audit.transfers != self.created {
             faults.push(format!(
                 "{} transfers were acknowledged, the books hold {}",
                 self.created, audit.transfers
             ));
         }
-        for (code, totals) in audit.ledgers {
-            let posted = totals.debits_posted == totals.credits_posted;
-            if !posted || totals.debits_pending != totals.credits_pending {
-                faults.push(format!("debits and credits of ledger {code} differ"));
-            }
-        }
-        let more = faults.len().saturating_sub(FAULTS_MAX);
-        faults.truncate(FAULTS_MAX);
-        if more > 0 {
-            faults.push(format!("and {more} more"));
-        }
-        Ok(faults)
+        Ok(shortened(faults))
     }
 
     fn fault_of(&self, number: u64, found: Option<Account>) -> Option<String> {
@@ -170,6 +140,7 @@ impl Expected {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Stream as _;
     use crate::workload::{Hot, Ids, Kinds};
     use fen_ledger::Stamp;
 
@@ -193,7 +164,10 @@ mod tests {
         let ledger = ledger_with(&workload);
         let (mut answers, mut expected) = (Answers::default(), Expected::new(workload));
         for batch in 0..5 {
-            answers.keep(batch, &ledger.create_transfers(&workload.transfers(batch)).unwrap());
+            let reply = ledger.submit(workload.body(batch)).unwrap().wait().unwrap();
+            let mut refused = Vec::new();
+            assert_eq!(workload.judge(&reply, &mut refused).unwrap(), 1_000);
+            answers.keep(batch, refused);
             expected.add(batch, &answers);
         }
         assert_eq!(expected.compare(&ledger).unwrap(), Vec::<String>::new());
@@ -204,7 +178,6 @@ mod tests {
         );
 
         let mut lost = expected.clone();
-        answers.keep(5, &[]);
         lost.add(5, &answers);
         assert!(!lost.compare(&ledger).unwrap().is_empty(), "an acknowledged batch is not in the books");
         ledger.create_transfers(&workload.transfers(6)).unwrap();

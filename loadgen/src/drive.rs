@@ -1,39 +1,47 @@
-//! The driver: a closed loop of client threads, each keeping a few batches under way.
+//! The driver: client threads that send commands, in a closed loop or at a set rate.
 //!
-//! The next batch's number is drawn from one counter, so what is sent does not depend on how many clients there are.
-//! The latency of a batch runs from the moment it is handed over to the moment its client has the answer in hand:
-//! a client that is making the next batch sees an answer late, never early. The time to make a batch is not part of
-//! the latency, but it is part of the rate, as the clients share the machine with the ledger.
+//! The next command's number is drawn from one counter, so what is sent does not depend on how many clients there are.
+//!
+//! **Closed loop.** Each client keeps a few commands under way. The latency runs from the moment a command is handed
+//! over to the moment its client has the answer in hand: a client that is making the next one sees an answer late,
+//! never early. The time to make a command is not part of the latency, but it is part of the rate, as the clients
+//! share the machine with the ledger.
+//!
+//! **At a rate.** Each command has a moment at which it is due, and its latency runs from then, whether or not it
+//! could be handed over at that moment: a ledger that stalls is charged for everybody who would have come meanwhile.
 
-use crate::check::Answers;
+use crate::answers::Answers;
 use crate::fault::{Fault, Run};
 use crate::measure::thread_cpu;
+use crate::stream::Stream;
 use crate::timing::Timing;
-use crate::workload::{Workload, account_id};
+use crate::workload::Workload;
 use crate::{Unwatched, Watch};
-use fen_ledger::{
-    Account, AccountFilter, Body, CreateAccountStatus, CreateTransferStatus, Ledger, Outcome, Reply, Ticket,
-};
+use fen_ledger::{Account, AccountFilter, Body, CreateAccountStatus, Ledger, Reply, Ticket};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What to send, and how.
-#[derive(Clone, Copy, Debug)]
-pub struct Load {
-    /// What the batches are.
-    pub workload: Workload,
+#[derive(Clone, Copy)]
+pub struct Load<'a> {
+    /// What the commands are.
+    pub stream: &'a dyn Stream,
     /// Threads.
     pub clients: u32,
-    /// Batches that each client keeps under way.
+    /// Commands that each client keeps under way; at a rate, any number.
     pub under_way: u32,
-    /// The number of the first batch.
+    /// The number of the first command.
     pub first: u64,
     /// The number after the last one.
     pub end: u64,
-    /// No batch is handed over later than this.
+    /// Commands a second, if not as many as go.
+    pub rate: Option<u64>,
+    /// No command is handed over later than this.
     pub seconds_max: Option<Duration>,
-    /// Whether each client looks up accounts and reads a statement after every batch.
+    /// Nor after this was set.
+    pub stop: Option<&'a AtomicBool>,
+    /// Whether each client looks up accounts and reads a statement after every command.
     pub reads: bool,
 }
 
@@ -72,9 +80,18 @@ impl Driven {
 /// A fault of the ledger, or an account that it refuses.
 pub fn open_accounts(ledger: &Ledger, workload: &Workload, watch: &dyn Watch) -> Run<()> {
     watch.step("accounts", workload.accounts);
+    let batches = workload.account_batches();
+    open_all(ledger, batches.map(|numbers| numbers.map(|number| workload.account(number)).collect()), watch)
+}
+
+/// Opens accounts, batch by batch.
+pub(crate) fn open_all(
+    ledger: &Ledger,
+    batches: impl Iterator<Item = Vec<Account>>,
+    watch: &dyn Watch,
+) -> Run<()> {
     let mut under_way: VecDeque<Ticket> = VecDeque::new();
-    for numbers in workload.account_batches() {
-        let accounts: Vec<Account> = numbers.map(|number| workload.account(number)).collect();
+    for accounts in batches {
         under_way.push_back(ledger.submit(Body::Accounts(accounts))?);
         if under_way.len() > 4 {
             opened(under_way.pop_front(), watch)?;
@@ -103,7 +120,7 @@ fn opened(ticket: Option<Ticket>, watch: &dyn Watch) -> Run<()> {
 ///
 /// # Errors
 /// A fault of the ledger.
-pub fn drive(ledger: &Ledger, load: &Load, watch: &dyn Watch) -> Run<Driven> {
+pub fn drive(ledger: &Ledger, load: &Load<'_>, watch: &dyn Watch) -> Run<Driven> {
     assert!(load.clients > 0 && load.under_way > 0, "somebody sends something");
     let drive = Drive { ledger, load, watch, next: AtomicU64::new(load.first), start: Instant::now() };
     let mut all = Driven::default();
@@ -123,13 +140,13 @@ pub fn drive(ledger: &Ledger, load: &Load, watch: &dyn Watch) -> Run<Driven> {
 ///
 /// # Errors
 /// As [`drive`].
-pub fn drive_unwatched(ledger: &Ledger, load: &Load) -> Run<Driven> {
+pub fn drive_unwatched(ledger: &Ledger, load: &Load<'_>) -> Run<Driven> {
     drive(ledger, load, &Unwatched)
 }
 
 struct Drive<'a> {
     ledger: &'a Ledger,
-    load: &'a Load,
+    load: &'a Load<'a>,
     watch: &'a dyn Watch,
     next: AtomicU64,
     start: Instant,
@@ -137,14 +154,16 @@ struct Drive<'a> {
 
 struct UnderWay {
     batch: u64,
-    handed_over: Instant,
+    /// When it was handed over; at a rate, when it was due.
+    since: Instant,
     ticket: Ticket,
 }
 
 impl Drive<'_> {
-    /// The next batch's number. Whoever gets one sends it, so that the numbers have no gaps.
+    /// The next command's number. Whoever gets one sends it, so that the numbers have no gaps.
     fn take(&self) -> Option<u64> {
-        if self.load.seconds_max.is_some_and(|max| self.start.elapsed() >= max) {
+        let is_late = self.load.seconds_max.is_some_and(|max| self.start.elapsed() >= max);
+        if is_late || self.load.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             return None;
         }
         let batch = self.next.fetch_add(1, Ordering::Relaxed);
@@ -153,43 +172,76 @@ impl Drive<'_> {
 
     fn client(&self) -> Run<Driven> {
         let mut driven = Driven::default();
+        match self.load.rate {
+            None => self.closed_loop(&mut driven)?,
+            Some(rate) => self.at_rate(rate.max(1), &mut driven)?,
+        }
+        driven.client_cpu = thread_cpu();
+        Ok(driven)
+    }
+
+    fn closed_loop(&self, driven: &mut Driven) -> Run<()> {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         let under_way_max = usize::try_from(self.load.under_way).unwrap_or(usize::MAX);
         loop {
             while under_way.len() < under_way_max
                 && let Some(batch) = self.take()
             {
-                let body = Body::Transfers(self.load.workload.transfers(batch));
-                let handed_over = Instant::now();
+                let body = self.load.stream.body(batch);
+                let since = Instant::now();
                 let ticket = self.ledger.submit(body)?;
-                under_way.push_back(UnderWay { batch, handed_over, ticket });
+                under_way.push_back(UnderWay { batch, since, ticket });
             }
-            let Some(UnderWay { batch, handed_over, ticket }) = under_way.pop_front() else { break };
-            let outcomes = transfers_of(ticket.wait()?)?;
-            let (at, latency) = (self.start.elapsed(), handed_over.elapsed());
-            let created = driven.answers.keep(batch, &outcomes);
-            driven.timing.record(at, latency, created);
-            driven.created += created;
-            self.watch.done(created);
-            self.watch.answered(batch);
-            if self.load.reads {
-                self.read(batch, &mut driven.reads)?;
-            }
+            let Some(UnderWay { batch, since, ticket }) = under_way.pop_front() else { return Ok(()) };
+            self.answered(driven, batch, since, &ticket.wait()?)?;
         }
-        driven.client_cpu = thread_cpu();
-        Ok(driven)
     }
 
-    /// Looks up the accounts of a hundred transfers of the batch, and reads the last hundred entries of one.
+    fn at_rate(&self, rate: u64, driven: &mut Driven) -> Run<()> {
+        let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+        while let Some(batch) = self.take() {
+            let since = self.start + due_after(batch - self.load.first, rate);
+            while let Some(first) = under_way.front()
+                && let Some(reply) = first.ticket.wait_until(since)?
+            {
+                self.answered(driven, first.batch, first.since, &reply)?;
+                under_way.pop_front();
+            }
+            std::thread::sleep(since.saturating_duration_since(Instant::now()));
+            let ticket = self.ledger.submit(self.load.stream.body(batch))?;
+            under_way.push_back(UnderWay { batch, since, ticket });
+        }
+        for UnderWay { batch, since, ticket } in under_way {
+            self.answered(driven, batch, since, &ticket.wait()?)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&self, driven: &mut Driven, batch: u64, since: Instant, reply: &Reply) -> Run<()> {
+        let (at, latency) = (self.start.elapsed(), since.elapsed());
+        let mut refused = Vec::new();
+        let events = self.load.stream.judge(reply, &mut refused)?;
+        let created = events - u64::try_from(refused.len()).unwrap_or(events);
+        driven.answers.keep(batch, refused);
+        driven.timing.record(at, latency, created);
+        driven.created += created;
+        self.watch.done(created);
+        self.watch.answered(batch);
+        if self.load.reads {
+            self.read(batch, &mut driven.reads)?;
+        }
+        Ok(())
+    }
+
+    /// Looks up accounts of the command, and reads the last hundred entries of one.
     fn read(&self, batch: u64, timing: &mut Timing) -> Run<()> {
-        let numbers: Vec<u64> =
-            self.load.workload.orders(batch).take(100).map(|(_, order)| order.debit).collect();
-        let ids: Vec<_> = numbers.iter().map(|number| account_id(*number)).collect();
+        let ids = self.load.stream.accounts(batch);
+        let Some(first) = ids.first() else { return Ok(()) };
         let began = Instant::now();
         self.ledger.lookup_accounts(&ids)?;
         timing.record(self.start.elapsed(), began.elapsed(), 0);
         let filter = AccountFilter {
-            account_id: ids[0],
+            account_id: *first,
             limit: 100,
             debits: true,
             credits: true,
@@ -203,9 +255,8 @@ impl Drive<'_> {
     }
 }
 
-fn transfers_of(reply: Reply) -> Run<Vec<Outcome<CreateTransferStatus>>> {
-    let Reply::Transfers(outcomes) = reply else {
-        return Err(Fault::Process("the answer is not one to transfers".to_owned()));
-    };
-    Ok(outcomes)
+/// How long after the start the command of a place is due.
+fn due_after(place: u64, rate: u64) -> Duration {
+    let nanoseconds = u128::from(place) * 1_000_000_000 / u128::from(rate);
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }

@@ -2,7 +2,7 @@
 
 use crate::charts::{Line, bars, line};
 use crate::measure::figure;
-use crate::report::{Report, grouped, lines};
+use crate::report::{Report, grouped, lines, things};
 use crate::timing::{Latency, SLICE, milliseconds};
 use std::fmt::Write as _;
 
@@ -67,7 +67,7 @@ fn verdict(report: &Report) -> String {
     }
     let rate = match (report.per_second, report.ready_ms) {
         (_, Some(ready)) => format!("ready after {ready:.0} ms"),
-        (Some(rate), None) => format!("{} transfers/s", grouped(rate)),
+        (Some(rate), None) => format!("{} {}/s", grouped(rate), things(report)),
         (None, None) => "no rate: a debug build measures nothing".to_owned(),
     };
     format!(

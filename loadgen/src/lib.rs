@@ -7,20 +7,22 @@
 //! remembered in a few bytes and what it must have done is reckoned after the clock has stopped. A run whose check
 //! fails has no rate. Everything is durable before it is answered, and nothing is switched off for a measurement.
 //!
-//! Deliberately absent: an open loop at a set rate (a ticket can only be waited for, so a late answer could not be
-//! told from a late look), and client processes of their own for the embedded ledger, which has none.
+//! Deliberately absent: client processes of their own for the embedded ledger, which has none.
 
+pub mod answers;
 pub mod charts;
 pub mod check;
 pub mod cost;
 pub mod drive;
 mod fault;
 pub mod html;
+pub mod loans;
 pub mod machine;
 pub mod measure;
 pub mod place;
 pub mod report;
 pub mod scenario;
+pub mod stream;
 pub mod timing;
 pub mod workload;
 

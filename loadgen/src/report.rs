@@ -28,12 +28,16 @@ pub struct Report {
     pub shards: u32,
     /// Accounts.
     pub accounts: u64,
+    /// Loans, in scenarios of loans.
+    pub loans: u64,
     /// Client threads.
     pub clients: u32,
     /// Transfers in a command.
     pub batch: u32,
     /// Commands that each client keeps under way.
     pub under_way: u32,
+    /// Commands a second that were due; none in a closed loop.
+    pub rate: Option<u64>,
     /// How transfer ids were made.
     pub ids: String,
     /// How accounts were drawn.
@@ -67,7 +71,8 @@ pub struct Report {
     pub rss_peak_bytes: u64,
     /// Before the first account.
     pub rss_empty_bytes: u64,
-    /// What the accounts added, each: the ledger's memory for them before any transfer.
+    /// What the accounts added, each: the ledger's memory for them before any transfer. In scenarios of loans, what a
+    /// borrower's account and loan together added, all that lies beside them included.
     pub rss_bytes_per_account: f64,
     /// Processor time of the process while the clock ran.
     pub cpu_seconds: f64,
@@ -79,6 +84,8 @@ pub struct Report {
     pub ready_ms: Option<f64>,
     /// Log entries that the restart replayed.
     pub replayed_entries: Option<u64>,
+    /// The days that were closed.
+    pub day_end: Option<DayEnd>,
     /// Whether the books hold exactly what was acknowledged, and their audit finds nothing.
     pub verified: bool,
     /// What the check found wrong.
@@ -92,6 +99,21 @@ pub struct Report {
     /// The same in tenths of a second, for pictures.
     #[serde(skip)]
     pub slices: Vec<Slice>,
+}
+
+/// How the close of business days went.
+#[derive(Clone, Copy, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct DayEnd {
+    /// Days closed.
+    pub days: u64,
+    /// Loans on which something changed.
+    pub loans: u64,
+    /// Commands that it took.
+    pub chunks: u64,
+    /// Half of the days took at most this long.
+    pub median_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
 }
 
 /// The kind of build this is.
@@ -144,18 +166,27 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// What a scenario's rate counts.
+pub(crate) fn things(report: &Report) -> &'static str {
+    match report.scenario.as_str() {
+        "disburse" | "day-end" => "loans",
+        "repay" => "repayments",
+        _ => "transfers",
+    }
+}
+
 /// The figures of a report in words, name and value, as people read them.
 pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         (
             "parameters",
             format!(
-                "{} accounts ({}), batch {}, {} clients with {} under way, ids by {}, seed {}",
-                grouped(report.accounts),
-                report.hot,
+                "{}, batch {}, {} clients with {} under way{}, ids by {}, seed {}",
+                population(report),
                 grouped(u64::from(report.batch)),
                 report.clients,
                 report.under_way,
+                report.rate.map_or(String::new(), |rate| format!(" at {} commands/s", grouped(rate))),
                 report.ids,
                 report.seed
             ),
@@ -164,7 +195,12 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     ];
     if let Some(rate) = report.per_second {
         let done = grouped(report.done);
-        lines.push(("rate", format!("{} transfers/s: {done} in {:.2} s", grouped(rate), report.seconds)));
+        let what = things(report);
+        lines.push(("rate", format!("{} {what}/s: {done} in {:.2} s", grouped(rate), report.seconds)));
+    }
+    if let Some(DayEnd { days, median_ms, max_ms, chunks, .. }) = report.day_end {
+        let each = format!("half of {days} days within {median_ms:.0} ms, the longest {max_ms:.0} ms");
+        lines.push(("day-end", format!("{each}; {} chunks", grouped(chunks))));
     }
     lines.extend(report.latency_ms.map(|latency| ("latency", latency_words(&latency))));
     if let Some(latency) = report.read_latency_ms {
@@ -191,6 +227,13 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines
 }
 
+fn population(report: &Report) -> String {
+    if report.loans > 0 {
+        return format!("{} borrowers with an account and a loan each", grouped(report.loans));
+    }
+    format!("{} accounts ({})", grouped(report.accounts), report.hot)
+}
+
 fn latency_words(latency: &Latency) -> String {
     let Latency { p50, p90, p99, p999, max } = latency;
     format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, p99.9 {p999:.2}, max {max:.2} ms")
@@ -200,7 +243,8 @@ fn disk_words(report: &Report) -> String {
     let parts: Vec<String> =
         report.disk_parts.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
     let each = report.disk_bytes_per_record;
-    let words = format!("{} ({}); {each} bytes a transfer", size(report.disk_bytes), parts.join(", "));
+    let record = if report.loans > 0 { "a borrower" } else { "a transfer" };
+    let words = format!("{} ({}); {each} bytes {record}", size(report.disk_bytes), parts.join(", "));
     match report.written_bytes_per_record {
         Some(written) => format!("{words}, {written} written"),
         None => words,
@@ -211,7 +255,11 @@ fn memory_words(report: &Report) -> String {
     let (now, peak) = (size(report.rss_bytes), size(report.rss_peak_bytes));
     let words = format!("{now} resident, {peak} at most");
     let each = report.rss_bytes_per_account;
-    if each > 0.0 { format!("{words}, {each} bytes an account when it is opened") } else { words }
+    match (each > 0.0, report.loans > 0) {
+        (true, true) => format!("{words}, {each} bytes a borrower"),
+        (true, false) => format!("{words}, {each} bytes an account when it is opened"),
+        (false, _) => words,
+    }
 }
 
 fn machine_words(machine: &Machine) -> String {

@@ -1,6 +1,7 @@
 //! The scenarios, by name, with what each takes where nothing is said.
 
 mod embedded;
+mod lending;
 pub mod restart;
 
 use crate::fault::{Fault, Run};
@@ -8,11 +9,22 @@ use crate::machine::Machine;
 use crate::measure::{disk_bytes, figure, ratio};
 use crate::report::{BUILD, Report, rounded};
 use crate::workload::{Hot, Ids, Kinds, Workload};
+use fen_book::loan::command::ORDERS_MAX;
 use fen_ledger::EVENTS_MAX;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use embedded::run;
+/// Runs a scenario whose ledger is in this process, from an empty directory to the check.
+///
+/// # Errors
+/// A fault of the place or the ledger. Books that do not hold what was acknowledged are in the report.
+pub fn run(plan: &Plan, watch: &dyn crate::Watch) -> Run<Report> {
+    match plan.scenario {
+        Scenario::Transfers | Scenario::Singles | Scenario::Mixed => embedded::run(plan, watch),
+        Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => lending::run(plan, watch),
+        Scenario::Restart => Err(Fault::Parameter("restart needs processes of its own".to_owned())),
+    }
+}
 
 /// A scenario on one node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +37,12 @@ pub enum Scenario {
     Mixed,
     /// A process is killed under load, and another opens its books.
     Restart,
+    /// Loans are paid out.
+    Disburse,
+    /// Borrowers pay an instalment.
+    Repay,
+    /// Days are closed while transfers run.
+    DayEnd,
 }
 
 impl Scenario {
@@ -35,6 +53,9 @@ impl Scenario {
             Self::Singles => "singles",
             Self::Mixed => "mixed",
             Self::Restart => "restart",
+            Self::Disburse => "disburse",
+            Self::Repay => "repay",
+            Self::DayEnd => "day-end",
         }
     }
 }
@@ -46,6 +67,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// How many accounts.
     pub accounts: u64,
+    /// How many loans, in scenarios of loans.
+    pub loans: u64,
     /// How many transfers while the clock runs.
     pub transfers: u64,
     /// Transfers in a command.
@@ -58,6 +81,8 @@ pub struct Plan {
     pub ids: Ids,
     /// How accounts are drawn.
     pub hot: Hot,
+    /// Commands a second, counted from when each was due; as many as go, if nothing is said.
+    pub rate: Option<u64>,
     /// Sending stops after so long, whatever is left.
     pub seconds_max: Option<Duration>,
     /// Of the workload.
@@ -69,21 +94,24 @@ pub struct Plan {
 impl Plan {
     /// What a scenario does where nothing is said.
     pub fn of(scenario: Scenario) -> Self {
-        let batch_max = u32::try_from(EVENTS_MAX).unwrap_or(u32::MAX);
         let (transfers, batch, clients, under_way) = match scenario {
-            Scenario::Transfers | Scenario::Restart => (10_000_000, batch_max, 4, 4),
+            Scenario::Transfers | Scenario::Restart => (10_000_000, events_max(), 4, 4),
             Scenario::Singles => (200_000, 1, 32, 1),
-            Scenario::Mixed => (2_000_000, batch_max, 2, 2),
+            Scenario::Mixed => (2_000_000, events_max(), 2, 2),
+            Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => (0, orders_max(), 2, 4),
         };
+        let lends = matches!(scenario, Scenario::Disburse | Scenario::Repay | Scenario::DayEnd);
         Self {
             scenario,
             accounts: 10_000,
+            loans: if lends { 1_000_000 } else { 0 },
             transfers,
             batch,
             clients,
             under_way,
             ids: Ids::Time,
             hot: Hot::Uniform,
+            rate: None,
             seconds_max: None,
             seed: 42,
             data: None,
@@ -94,7 +122,12 @@ impl Plan {
     pub fn workload(&self) -> Workload {
         let kinds = match self.scenario {
             Scenario::Mixed => Kinds::TwoPhase,
-            Scenario::Transfers | Scenario::Singles | Scenario::Restart => Kinds::Plain,
+            Scenario::Transfers
+            | Scenario::Singles
+            | Scenario::Restart
+            | Scenario::Disburse
+            | Scenario::Repay
+            | Scenario::DayEnd => Kinds::Plain,
         };
         let Self { seed, accounts, batch, ids, hot, .. } = *self;
         Workload { seed, accounts, batch, ids, hot, kinds }
@@ -116,18 +149,25 @@ impl Plan {
     /// [`Fault::Parameter`] names the one that is not.
     pub fn check(&self) -> Run<()> {
         let fault = |words: String| Err(Fault::Parameter(words));
-        let batch = usize::try_from(self.batch).unwrap_or(usize::MAX);
-        if batch == 0 || batch > EVENTS_MAX {
-            return fault(format!("--batch {batch}: a command holds 1 to {EVENTS_MAX} transfers"));
+        let lends = self.loans > 0;
+        let (batch, what) = if lends { (orders_max(), "loan orders") } else { (events_max(), "transfers") };
+        if self.batch == 0 || self.batch > batch {
+            return fault(format!("--batch {}: a command holds 1 to {batch} {what}", self.batch));
+        }
+        if self.loans > 1_000_000_000 {
+            return fault(format!("--loans {}: 1 to 1,000,000,000 can be driven", self.loans));
         }
         if !(2..=100_000_000).contains(&self.accounts) {
             return fault(format!("--accounts {}: 2 to 100,000,000 can be driven", self.accounts));
         }
-        if self.transfers == 0 || self.transfers > 100_000_000_000 {
+        if (self.transfers == 0 && !lends) || self.transfers > 100_000_000_000 {
             return fault(format!("--transfers {}: 1 to 100,000,000,000 can be sent", self.transfers));
         }
         if !(1..=1_024).contains(&self.clients) || !(1..=64).contains(&self.under_way) {
             return fault("--clients is 1 to 1,024, --under-way 1 to 64".to_owned());
+        }
+        if self.rate.is_some_and(|rate| !(1..=10_000_000).contains(&rate)) {
+            return fault("--rate: 1 to 10,000,000 commands a second".to_owned());
         }
         if self.seed == 0 {
             return fault("--seed 0: a seed is not zero".to_owned());
@@ -147,9 +187,11 @@ impl Plan {
             replicas: 1,
             shards: 1,
             accounts: self.accounts,
+            loans: self.loans,
             clients: self.clients,
             batch: self.batch,
             under_way: self.under_way,
+            rate: self.rate,
             ids: self.ids.name().to_owned(),
             hot: self.hot.name().to_owned(),
             machine: Machine::this(place),
@@ -158,7 +200,25 @@ impl Plan {
     }
 }
 
-/// Measures the data directory, for `records` transfers.
+/// A run whose check fails has no rate.
+pub(crate) fn conclude(report: &mut Report) {
+    report.verified = report.faults.is_empty();
+    if !report.verified {
+        report.per_second = None;
+        report.per_second_series.clear();
+        report.slices.clear();
+    }
+}
+
+fn events_max() -> u32 {
+    u32::try_from(EVENTS_MAX).unwrap_or(u32::MAX)
+}
+
+fn orders_max() -> u32 {
+    u32::try_from(ORDERS_MAX).unwrap_or(u32::MAX)
+}
+
+/// Measures the data directory, for `records` transfers or loans.
 pub(crate) fn weigh(report: &mut Report, place: &Path, records: u64) {
     report.disk_bytes = disk_bytes(place);
     report.disk_bytes_per_record = rounded(ratio(figure(report.disk_bytes), figure(records)));

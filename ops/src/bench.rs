@@ -21,11 +21,15 @@ use std::time::Duration;
   fen bench transfers --accounts 1000000 --report transfers.html
   fen bench singles --clients 32
   fen bench restart --transfers 10000000 --json
+  fen bench day-end --loans 1000000
 
 transfers  large batches, as many as fit
 singles    many clients, each sending one transfer at a time
 mixed      transfers, reservations and their ends, look-ups and statements side by side
 restart    a process is killed under load, and another opens its books
+disburse   microloans are paid out, one to each borrower
+repay      every borrower pays the first instalment on its day
+day-end    half a month is closed day by day, a thirtieth of the loans due on each, while transfers run
 
 The ledger runs in the client's process, durable, in a temporary directory that is removed afterwards unless --data
 names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
@@ -42,10 +46,13 @@ pub(crate) struct Arguments {
     /// Accounts between which money moves [default: 10000].
     #[arg(long)]
     accounts: Option<u64>,
+    /// Borrowers with an account and a loan each [default: 1000000 in disburse, repay, day-end].
+    #[arg(long)]
+    loans: Option<u64>,
     /// Transfers while the clock runs [default: 10000000; singles 200000, mixed 2000000].
     #[arg(long)]
     transfers: Option<u64>,
-    /// Transfers in a command [default: 8189; singles 1].
+    /// Transfers in a command [default: 8189; singles 1, loans 1024].
     #[arg(long)]
     batch: Option<u32>,
     /// Client threads [default: 4; singles 32, mixed 2].
@@ -54,6 +61,9 @@ pub(crate) struct Arguments {
     /// Commands that each client keeps under way [default: 4; singles 1, mixed 2].
     #[arg(long)]
     under_way: Option<u32>,
+    /// So many commands a second, each counted from when it was due, instead of as many as go.
+    #[arg(long)]
+    rate: Option<u64>,
     /// How transfer ids are made.
     #[arg(long, value_enum, default_value = "time")]
     ids: IdsName,
@@ -83,11 +93,8 @@ enum Name {
     Singles,
     Mixed,
     Restart,
-    #[value(hide = true)]
     Disburse,
-    #[value(hide = true)]
     Repay,
-    #[value(hide = true)]
     DayEnd,
     #[value(hide = true)]
     Failover,
@@ -115,14 +122,16 @@ impl Arguments {
     fn scenario(&self) -> Result<Scenario, Failure> {
         let missing = |what: &str| {
             Err(Failure::usage(format!("this scenario needs {what}, which `fen bench` cannot start yet"))
-                .mend("scenarios that run: transfers, singles, mixed, restart"))
+                .mend("scenarios that run: transfers, singles, mixed, restart, disburse, repay, day-end"))
         };
         match self.scenario {
             Name::Transfers => Ok(Scenario::Transfers),
             Name::Singles => Ok(Scenario::Singles),
             Name::Mixed => Ok(Scenario::Mixed),
             Name::Restart => Ok(Scenario::Restart),
-            Name::Disburse | Name::Repay | Name::DayEnd => missing("a load of loans"),
+            Name::Disburse => Ok(Scenario::Disburse),
+            Name::Repay => Ok(Scenario::Repay),
+            Name::DayEnd => Ok(Scenario::DayEnd),
             Name::Failover => missing("a cluster of three nodes"),
         }
     }
@@ -137,6 +146,7 @@ impl Arguments {
         }
         let plan = Plan {
             accounts: self.accounts.unwrap_or(usual.accounts),
+            loans: self.loans.unwrap_or(usual.loans),
             transfers: self.transfers.unwrap_or(usual.transfers),
             batch: self.batch.unwrap_or(usual.batch),
             clients: self.clients.unwrap_or(usual.clients),
@@ -149,6 +159,7 @@ impl Arguments {
                 HotName::Uniform => Hot::Uniform,
                 HotName::Zipf => Hot::Zipf,
             },
+            rate: self.rate,
             seconds_max: self.seconds.map(Duration::from_secs),
             seed: self.seed,
             data: self.data.clone(),
@@ -171,7 +182,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     }
     let bar = Bar::default();
     let report = match plan.scenario {
-        Scenario::Transfers | Scenario::Singles | Scenario::Mixed => scenario::run(&plan, &bar),
+        Scenario::Transfers
+        | Scenario::Singles
+        | Scenario::Mixed
+        | Scenario::Disburse
+        | Scenario::Repay
+        | Scenario::DayEnd => scenario::run(&plan, &bar),
         Scenario::Restart => {
             let program = std::env::current_exe()
                 .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;

@@ -1,6 +1,6 @@
 //! The scenarios that drive a durable ledger in this process.
 
-use super::{Plan, Scenario, weigh};
+use super::{Plan, Scenario, conclude, weigh};
 use crate::Watch;
 use crate::check::Expected;
 use crate::drive::{Driven, Load, drive, open_accounts};
@@ -8,6 +8,7 @@ use crate::fault::Run;
 use crate::measure::{figure, process_cpu, ratio, resident, written_bytes};
 use crate::place::Place;
 use crate::report::{Report, rate, rounded};
+use crate::workload::Workload;
 use fen_ledger::Ledger;
 
 const SETTING: &str = "client and ledger in one process; one node, on disk before it is answered";
@@ -16,7 +17,7 @@ const SETTING: &str = "client and ledger in one process; one node, on disk befor
 ///
 /// # Errors
 /// A fault of the place or the ledger. Books that do not hold what was acknowledged are in the report.
-pub fn run(plan: &Plan, watch: &dyn Watch) -> Run<Report> {
+pub(super) fn run(plan: &Plan, watch: &dyn Watch) -> Run<Report> {
     plan.check()?;
     let place = Place::open(plan.data.as_deref())?;
     let mut report = plan.report(place.path());
@@ -29,8 +30,9 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Run<Report> {
     let grown = resident().now.saturating_sub(report.rss_empty_bytes);
     report.rss_bytes_per_account = rounded(ratio(figure(grown), figure(plan.accounts)));
 
-    let warm_up = drive(&ledger, &warm_up(plan), watch_step(watch, "warm-up", plan))?;
-    let load = Load { end: warm_up.end + plan.batches(), first: warm_up.end, ..measured(plan) };
+    let warm_up = Load { end: plan.warm_up_batches(), ..measured(plan, &workload) };
+    let warm_up = drive(&ledger, &warm_up, watch_step(watch, "warm-up", plan))?;
+    let load = Load { end: warm_up.end + plan.batches(), first: warm_up.end, ..measured(plan, &workload) };
     let cpu_before = process_cpu();
     let driven = drive(&ledger, &load, watch_step(watch, plan.scenario.name(), plan))?;
     report.cpu_seconds = (process_cpu().saturating_sub(cpu_before)).as_secs_f64();
@@ -54,20 +56,18 @@ fn watch_step<'a>(watch: &'a dyn Watch, name: &'static str, plan: &Plan) -> &'a 
     watch
 }
 
-fn measured(plan: &Plan) -> Load {
+fn measured<'a>(plan: &Plan, workload: &'a Workload) -> Load<'a> {
     Load {
-        workload: plan.workload(),
+        stream: workload,
         clients: plan.clients,
         under_way: plan.under_way,
         first: 0,
         end: 0,
+        rate: plan.rate,
         seconds_max: plan.seconds_max,
+        stop: None,
         reads: plan.scenario == Scenario::Mixed,
     }
-}
-
-fn warm_up(plan: &Plan) -> Load {
-    Load { end: plan.warm_up_batches(), ..measured(plan) }
 }
 
 fn fill(report: &mut Report, warm_up: &Driven, driven: &Driven) {
@@ -94,16 +94,6 @@ fn expected(plan: &Plan, warm_up: &Driven, driven: &Driven) -> Expected {
         expected.add(batch, &driven.answers);
     }
     expected
-}
-
-/// A run whose check fails has no rate.
-fn conclude(report: &mut Report) {
-    report.verified = report.faults.is_empty();
-    if !report.verified {
-        report.per_second = None;
-        report.per_second_series.clear();
-        report.slices.clear();
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! must be there; a batch that was under way may be there as a whole, or not at all.
 
 use super::{Plan, weigh};
-use crate::check::{Answers, Expected};
+use crate::answers::Answers;
+use crate::check::Expected;
 use crate::drive::{Load, drive, open_accounts};
 use crate::fault::{Fault, Run};
 use crate::measure::resident;
@@ -65,12 +66,14 @@ fn send(plan: &Plan, place: &Path) -> Run<()> {
     let ledger = Ledger::open(place)?;
     open_accounts(&ledger, &plan.workload(), &Unwatched)?;
     let load = Load {
-        workload: plan.workload(),
+        stream: &plan.workload(),
         clients: plan.clients,
         under_way: plan.under_way,
         first: 0,
         end: plan.batches() * 2 + 64,
+        rate: None,
         seconds_max: None,
+        stop: None,
         reads: false,
     };
     drive(&ledger, &load, &Pipe).map(|_| ())
