@@ -56,9 +56,14 @@ Loans (amounts in minor units, dates like 2026-03-02; one event in the line, or 
     interest_on, settlement_day_bears_interest, penalty_multiple, amount_min, amount_max, periods_min, periods_max,
     rate_min, rate_max, auto_debit, classification {special_mention, substandard, doubtful, loss, non_accrual}
     (more days past due than), stages {stage_2, stage_3} (days), provisioning {normal, ...} (per cent),
-    limits {borrowers, exposure, exposure_per_borrower, regions, ends_on}, funders [{id, share}], stopped.
+    limits {borrowers, exposure, exposure_per_borrower, regions, ends_on}, funders [{id, share}], stopped,
+    fees {disbursement {amount, percent}, instalment {amount, percent}, late {amount, percent, after_days}},
+    holidays {roll following|modified_following|preceding, weekend [DAY], days [DATE], working_days [DATE]},
+    line revolving|closed_end, draws_max, write_off_after_days, subsidy {party, points, share_max, per_borrower},
+    compensation {party, share, per_loan}. Absent penalty_multiple is 1.5; "0" charges none.
   open_line, disburse, repay, prepay, charge, waive, reverse, chargeback, refund, reschedule, charge_off, write_off,
-    recover, sell: id, loan_id, effective_on, and what each needs.
+    recover, sell: id, loan_id, effective_on, and what each needs. waive takes an event_id, or kind and amount;
+    reschedule from and to, rate, periods, or first_due_on with periods: what is owed is then spread anew.
   lookup_loans (ids); day_end {"through"}.
 
 A line that is no command is answered {"error": {"line", "field", "reason"}} and changes nothing.

@@ -8,6 +8,7 @@
 use fen_book::loan::allocation::{Allocation, Direction, InAdvance, Target};
 use fen_book::loan::contract::{Contract, InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::event::{ChargeKind, Event, EventKind};
+use fen_book::loan::fees::Fees;
 use fen_book::loan::life::Life;
 use fen_book::loan::money::Money;
 use fen_terms::{
@@ -89,6 +90,10 @@ impl Story {
             interest_on: InterestOn::Schedule,
             settlement_day: SettlementDay::Free,
             penalty_multiple: None,
+            fees: Fees::default(),
+            holidays: None,
+            subsidy: None,
+            subsidy_room: Money::ZERO,
         };
         Self { contract, events: Vec::new() }
     }

@@ -5,7 +5,7 @@ use crate::write_text;
 use fen_book::Outcome;
 use fen_book::loan::day_end::DayEndReply;
 use fen_book::loan::money::Parts;
-use fen_book::loan::product::ProductStatus;
+use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::row::Row;
 use fen_book::loan::status::LoanStatus;
 use fen_book::loan::view::LoanView;
@@ -111,6 +111,7 @@ fn write_row(out: &mut String, n: u32, row: &Row) {
     write_parts(out, "paid_late", &row.paid_late);
     write_parts(out, "waived", &row.waived);
     write_parts(out, "written_off", &row.written_off);
+    put!(out, ",\"subsidised\":\"{}\"", row.subsidised.get());
     write_parts(out, "outstanding", &row.outstanding());
     out.push('}');
 }

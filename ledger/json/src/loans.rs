@@ -74,8 +74,9 @@ fn own_fields(op: &str) -> Vec<&'static str> {
         "repay" => vec!["account_id", "amount", "in_advance"],
         "prepay" | "chargeback" | "refund" | "recover" => vec!["account_id", "amount"],
         "charge" => vec!["kind", "amount", "due_on"],
-        "waive" | "reverse" => vec!["event_id"],
-        "reschedule" => vec!["from", "to", "rate", "periods"],
+        "waive" => vec!["event_id", "kind", "amount"],
+        "reverse" => vec!["event_id"],
+        "reschedule" => vec!["from", "to", "rate", "periods", "first_due_on"],
         "sell" => vec!["owner"],
         _ => Vec::new(),
     }
@@ -110,7 +111,9 @@ fn act(op: &str, fields: &Fields) -> Result<LoanAct, Wrong> {
                 None => fields.may("effective_on", day)?.map(business_date).unwrap_or_default(),
             },
         },
-        "waive" => LoanAct::Waive { event_id },
+        "waive" => {
+            LoanAct::Waive { event_id, forgive: fields.may("kind", charge_kind)?.map(|kind| (kind, amount)) }
+        }
         "reverse" => LoanAct::Reverse { event_id },
         "chargeback" => LoanAct::Chargeback { account_id, amount },
         "refund" => LoanAct::Refund { account_id, amount },
@@ -150,6 +153,7 @@ fn reschedule(fields: &Fields) -> Result<LoanAct, Wrong> {
         shift,
         rate: fields.may("rate", percent)?,
         periods: fields.may("periods", integer)?,
+        first_due_on: fields.may("first_due_on", day)?.map(business_date),
     })
 }
 
@@ -178,7 +182,9 @@ impl LoanEvent {
     /// is known as one.
     pub fn order(self) -> LoanOrder {
         let id = match self.act {
-            LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } if self.id == 0 => !event_id,
+            LoanAct::Waive { event_id, forgive: None } | LoanAct::Reverse { event_id } if self.id == 0 => {
+                !event_id
+            }
             LoanAct::OpenLine(_)
             | LoanAct::Disburse(_)
             | LoanAct::Repay { .. }

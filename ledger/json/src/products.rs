@@ -7,13 +7,17 @@ use fen_book::LedgerCode;
 use fen_book::loan::allocation::{Allocation, Direction, TARGETS, Target};
 use fen_book::loan::classes::Classes;
 use fen_book::loan::contract::{InterestOn, Prepayment, SettlementDay};
+use fen_book::loan::fees::{FeeRule, Fees, LateFee};
+use fen_book::loan::holidays::{Holidays, Roll, WEEKDAYS};
 use fen_book::loan::money::{MONEY_MAX, Money};
-use fen_book::loan::product::{Band, Funder, Limits, Product};
-use fen_terms::Currency;
+use fen_book::loan::product::{Band, Funder, Limits, LineKind, Product};
+use fen_book::loan::subsidy::{Compensation, Subsidy};
+use fen_terms::{Currency, Percent};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The fields of a product beside its terms.
-const RULES: [&str; 22] = [
+const RULES: [&str; 29] = [
     "op",
     "id",
     "ledger",
@@ -36,7 +40,17 @@ const RULES: [&str; 22] = [
     "funders",
     "stopped",
     "stages",
+    "fees",
+    "holidays",
+    "draws_max",
+    "line",
+    "write_off_after_days",
+    "subsidy",
+    "compensation",
 ];
+
+/// Interest for lateness where a product does not say: one and a half times the rate.
+const PENALTY_MULTIPLE: Option<Percent> = Percent::new(3, 2);
 
 /// The products of a line: those in its `events`, or the line itself as the only one.
 pub fn products(json: &Json, fields: &[(Cow<'_, str>, Json<'_>)]) -> Result<Vec<Product>, Wrong> {
@@ -67,12 +81,93 @@ fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
         prepayment: fields.may("prepayment", prepayment)?.unwrap_or_default(),
         interest_on: fields.may("interest_on", interest_on)?.unwrap_or_default(),
         settlement_day: if bears_interest { SettlementDay::BearsInterest } else { SettlementDay::Free },
-        penalty_multiple: fields.may("penalty_multiple", percent)?,
+        penalty_multiple: fields.may("penalty_multiple", percent)?.map_or(PENALTY_MULTIPLE, Some),
         collects: fields.may("auto_debit", boolean)?.unwrap_or_default(),
         classes: classes(&fields)?,
         limits: fields.may("limits", limits)?.unwrap_or_default(),
         funders: fields.may("funders", funders)?.unwrap_or_default(),
         is_stopped: fields.may("stopped", boolean)?.unwrap_or_default(),
+        fees: fields.may("fees", fees)?.unwrap_or_default(),
+        holidays: fields.may("holidays", holidays)?.map(Arc::new),
+        draws_max: fields.may("draws_max", integer)?,
+        line: fields.may("line", line_kind)?.unwrap_or_default(),
+        write_off_days: fields.may("write_off_after_days", integer)?,
+        subsidy: fields.may("subsidy", subsidy)?,
+        compensation: fields.may("compensation", compensation)?,
+    })
+}
+
+/// What is charged of itself: at disbursement, with each instalment, for a late one.
+fn fees(json: &Json, at: &Path) -> Result<Fees, Wrong> {
+    let fields = Fields::of(json, at, &["disbursement", "instalment", "late"])?;
+    let plain = |json: &Json, at: &Path| fee_rule(&Fields::of(json, at, &["amount", "percent"])?);
+    Ok(Fees {
+        disbursement: fields.may("disbursement", plain)?,
+        instalment: fields.may("instalment", plain)?,
+        late: fields.may("late", |json, at| {
+            let fields = Fields::of(json, at, &["amount", "percent", "after_days"])?;
+            let after_days = fields.may("after_days", integer)?.unwrap_or(1);
+            Ok(LateFee { rule: fee_rule(&fields)?, after_days })
+        })?,
+    })
+}
+
+fn fee_rule(fields: &Fields) -> Result<FeeRule, Wrong> {
+    Ok(FeeRule {
+        amount: fields.may("amount", minor)?.unwrap_or_default(),
+        percent: fields.may("percent", percent)?.unwrap_or(Percent::ZERO),
+    })
+}
+
+fn holidays(json: &Json, at: &Path) -> Result<Holidays, Wrong> {
+    let fields = Fields::of(json, at, &["roll", "weekend", "days", "working_days"])?;
+    let weekdays = |json: &Json, at: &Path| {
+        let weekday = |(index, json)| {
+            let at = at.element(index);
+            let name = text(json, &at)?;
+            let known = WEEKDAYS.iter().find(|(_, known)| *known == name);
+            known.map(|(day, _)| *day).ok_or_else(|| at.wrong("must be a day of the week, such as sunday"))
+        };
+        list(json, at)?.iter().enumerate().map(weekday).collect()
+    };
+    let days = |json: &Json, at: &Path| {
+        list(json, at)?.iter().enumerate().map(|(index, json)| day(json, &at.element(index))).collect()
+    };
+    Ok(Holidays {
+        roll: fields.may("roll", roll)?.unwrap_or_default(),
+        weekend: fields.may("weekend", weekdays)?.unwrap_or_default(),
+        days_off: fields.may("days", days)?.unwrap_or_default(),
+        working_days: fields.may("working_days", days)?.unwrap_or_default(),
+    })
+}
+
+fn roll(json: &Json, at: &Path) -> Result<Roll, Wrong> {
+    let known = Roll::ALL.map(Roll::name).join(", ");
+    Roll::from_name(text(json, at)?).ok_or_else(|| at.wrong(format!("must be one of {known}")))
+}
+
+fn line_kind(json: &Json, at: &Path) -> Result<LineKind, Wrong> {
+    LineKind::from_name(text(json, at)?).ok_or_else(|| at.wrong("must be revolving or closed_end"))
+}
+
+/// Who bears a part of the interest: percentage points a year, at most a share of it, at most so much a borrower.
+fn subsidy(json: &Json, at: &Path) -> Result<Subsidy, Wrong> {
+    let fields = Fields::of(json, at, &["party", "points", "share_max", "per_borrower"])?;
+    Ok(Subsidy {
+        party: fields.must("party", id)?,
+        points: fields.must("points", percent)?,
+        share_max: fields.must("share_max", percent)?,
+        borrower_max: fields.may("per_borrower", minor)?,
+    })
+}
+
+/// Who makes good a part of the loss: a share of it, at most so much a loan.
+fn compensation(json: &Json, at: &Path) -> Result<Compensation, Wrong> {
+    let fields = Fields::of(json, at, &["party", "share", "per_loan"])?;
+    Ok(Compensation {
+        party: fields.must("party", id)?,
+        share: fields.must("share", percent)?,
+        loan_max: fields.may("per_loan", minor)?,
     })
 }
 
@@ -178,7 +273,6 @@ mod tests {
     use super::*;
     use crate::parse;
     use fen_book::loan::classes::Class;
-    use fen_terms::Percent;
 
     fn read(text: &str) -> Result<Product, String> {
         product(&parse(text).unwrap(), &Path::Line).map_err(|wrong| wrong.field)
@@ -205,6 +299,33 @@ mod tests {
     }
 
     #[test]
+    fn interest_for_lateness_is_one_and_a_half_times_the_rate_unless_stated() {
+        assert_eq!(read(r#"{"id":1}"#).unwrap().penalty_multiple, Percent::new(3, 2));
+        assert_eq!(read(r#"{"id":1,"penalty_multiple":"0"}"#).unwrap().penalty_multiple, Some(Percent::ZERO));
+    }
+
+    #[test]
+    fn a_product_charges_rolls_and_shares() {
+        let read = read(
+            r#"{"id":"5","ledger":156,"fees":{"disbursement":{"percent":"1"},"instalment":{"amount":"200"},
+            "late":{"amount":"1000","percent":"5","after_days":3}},
+            "holidays":{"roll":"modified_following","weekend":["saturday","sunday"],"days":["2026-10-01"]},
+            "draws_max":4,"line":"closed_end","write_off_after_days":540,
+            "subsidy":{"party":"9","points":"1","share_max":"50","per_borrower":"300000"},
+            "compensation":{"party":"8","share":"80","per_loan":"5000000"}}"#,
+        )
+        .unwrap();
+        assert_eq!(read.fees.late.map(|late| late.after_days), Some(3));
+        assert_eq!(read.holidays.as_ref().map(|table| table.weekend.len()), Some(2));
+        assert_eq!(
+            (read.line, read.draws_max, read.write_off_days),
+            (LineKind::ClosedEnd, Some(4), Some(540))
+        );
+        assert_eq!(read.subsidy.and_then(|subsidy| subsidy.borrower_max), Some(Money::new(300_000)));
+        assert!(read.first_contradiction().is_none(), "{:?}", read.first_contradiction());
+    }
+
+    #[test]
     fn rounding_to_a_fraction_can_only_be_meant_in_major_units() {
         let unit = |to: &str| {
             let text = format!(r#"{{"ledger":156,"rounding":{{"mode":"half_even","to":"{to}"}}}}"#);
@@ -224,6 +345,10 @@ mod tests {
             (r#"{"amount_max":"9999999999999999999999"}"#, "amount_max"),
             (r#"{"rounding":{"mode":"half_even","to":"0.01"}}"#, "rounding.to"),
             (r#"{"ledger":392,"rounding":{"mode":"half_even","to":"0.01"}}"#, "rounding.to"),
+            (r#"{"fees":{"late":{"percent":"x"}}}"#, "fees.late.percent"),
+            (r#"{"holidays":{"weekend":["someday"]}}"#, "holidays.weekend[0]"),
+            (r#"{"subsidy":{"party":1}}"#, "subsidy.points"),
+            (r#"{"line":"round"}"#, "line"),
             (r#"{"colour":1}"#, "colour"),
         ] {
             assert_eq!(read(text), Err(field.into()), "{text}");

@@ -45,6 +45,11 @@ pub(crate) fn round_up(exact: &BigRational) -> Money {
     Money::new(exact.ceil().to_integer().to_i128().expect("a share of money is no more than the money"))
 }
 
+/// An exact, non-negative figure as money, rounded down: a share of what is shared.
+pub(crate) fn round_down(exact: &BigRational) -> Money {
+    Money::new(exact.floor().to_integer().to_i128().expect("a share of money is no more than the money"))
+}
+
 /// Money as an exact figure.
 pub(crate) fn exact(money: Money) -> BigRational {
     BigRational::from_integer(BigInt::from(money.get()))

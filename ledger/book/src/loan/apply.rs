@@ -6,7 +6,8 @@ use super::loans::Loan;
 use super::money::Money;
 use super::order::LoanOrder;
 use super::plan::{LoanPlan, Planner, Refusal};
-use super::product::{Product, ProductStatus};
+use super::product::Product;
+use super::product_status::ProductStatus;
 use super::status::LoanStatus;
 use crate::account::Account;
 use crate::batch::{AccountBatch, TransferBatch, run};
@@ -172,7 +173,7 @@ impl Book {
         if let Some(event) = plan.reverses {
             self.loans.reversed.insert(event);
         }
-        self.loans.by_id.insert(id, plan.loan);
+        self.loans.keep(plan.loan);
         self.loans.settle_outlook(id, &plan.outlook, plan.today);
     }
 

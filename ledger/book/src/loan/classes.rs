@@ -74,7 +74,7 @@ impl Default for Classes {
         Self {
             more_days_than: [0, 90, 270, 360],
             stage_days: [30, 90],
-            non_accrual_days: 90,
+            non_accrual_days: 89,
             provision: [Percent::ZERO; 5],
         }
     }
@@ -145,7 +145,7 @@ mod tests {
         ] {
             assert_eq!((classes.class(days), classes.stage(days)), (class, stage), "{days}");
         }
-        assert!(!classes.is_non_accrual(90) && classes.is_non_accrual(91));
+        assert!(!classes.is_non_accrual(89) && classes.is_non_accrual(90), "at ninety days");
         assert_eq!(classes.next_threshold(0), Some(1));
         assert_eq!(classes.next_threshold(91), Some(271));
         assert_eq!(classes.next_threshold(361), None);

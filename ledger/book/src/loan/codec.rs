@@ -1,13 +1,13 @@
-//! Loan orders and products as bytes. See [`command`](super::command) for the shape.
+//! Loan orders as bytes; products are in the module beside. See [`command`](super::command) for the shape.
 
-use super::allocation::{Allocation, Direction, InAdvance, TARGETS, Target};
-use super::classes::Classes;
+use super::allocation::{Direction, InAdvance};
 use super::contract::{InterestOn, Prepayment, SettlementDay};
 use super::event::ChargeKind;
+use super::holidays::Roll;
 use super::money::{MONEY_MAX, Money};
 use super::order::{Facts, LoanAct, LoanOrder, Opening};
-use super::product::{Band, FUNDERS_MAX, Funder, Limits, Product, REGIONS_MAX, StatedTerms};
-use crate::quantity::{AccountId, Amount, BusinessDate, LedgerCode};
+use super::product::{LineKind, StatedTerms};
+use crate::quantity::{AccountId, Amount, BusinessDate};
 use fen_terms::{
     Accrual, Amortisation, Day, DayCount, FlatBase, Grace, InterestMethod, LaterDraws, PERIODS_MAX, Percent,
     Period, PeriodUnit, Rate, RateBasis, Rounding, RoundingMode,
@@ -47,12 +47,12 @@ integers!(u8, u16, u32, u64, u128, i32);
 macro_rules! choices {
     ($($name:ident: $choice:ty;)*) => {
         impl Writer {
-            $(fn $name(&mut self, value: $choice) {
+            $(pub(super) fn $name(&mut self, value: $choice) {
                 self.u8(value.number());
             })*
         }
         impl Reader<'_> {
-            $(fn $name(&mut self) -> Option<$choice> {
+            $(pub(super) fn $name(&mut self) -> Option<$choice> {
                 <$choice>::from_number(self.u8()?)
             })*
         }
@@ -75,13 +75,13 @@ choices! {
 macro_rules! placed {
     ($($name:ident: $choice:ty;)*) => {
         impl Writer {
-            $(fn $name(&mut self, value: $choice) {
+            $(pub(super) fn $name(&mut self, value: $choice) {
                 let place = <$choice>::ALL.iter().position(|choice| *choice == value);
                 self.u8(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0));
             })*
         }
         impl Reader<'_> {
-            $(fn $name(&mut self) -> Option<$choice> {
+            $(pub(super) fn $name(&mut self) -> Option<$choice> {
                 <$choice>::ALL.get(usize::from(self.u8()?)).copied()
             })*
         }
@@ -95,44 +95,46 @@ placed! {
     interest_on: InterestOn;
     settlement_day: SettlementDay;
     charge_kind: ChargeKind;
+    line_kind: LineKind;
+    roll: Roll;
 }
 
 impl Writer {
-    fn flag(&mut self, value: bool) {
+    pub(super) fn flag(&mut self, value: bool) {
         self.u8(u8::from(value));
     }
 
-    fn maybe<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+    pub(super) fn maybe<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.flag(value.is_some());
         if let Some(value) = value {
             write(self, value);
         }
     }
 
-    fn list<T>(&mut self, values: &[T], mut write: impl FnMut(&mut Self, &T)) {
+    pub(super) fn list<T>(&mut self, values: &[T], mut write: impl FnMut(&mut Self, &T)) {
         self.u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
         for value in values {
             write(self, value);
         }
     }
 
-    fn date(&mut self, value: BusinessDate) {
+    pub(super) fn date(&mut self, value: BusinessDate) {
         self.i32(value.get());
     }
 
-    fn day(&mut self, value: Day) {
+    pub(super) fn day(&mut self, value: Day) {
         self.i32(value.number());
     }
 
-    fn amount(&mut self, value: Amount) {
+    pub(super) fn amount(&mut self, value: Amount) {
         self.u128(value.get());
     }
 
-    fn money(&mut self, value: Money) {
+    pub(super) fn money(&mut self, value: Money) {
         self.u128(value.or_zero().to_amount().get());
     }
 
-    fn percent(&mut self, value: Percent) {
+    pub(super) fn percent(&mut self, value: Percent) {
         self.u64(value.numerator());
         self.u64(value.denominator());
     }
@@ -159,7 +161,7 @@ impl Writer {
         self.u16(value.interest_free);
     }
 
-    fn terms(&mut self, terms: &StatedTerms) {
+    pub(super) fn terms(&mut self, terms: &StatedTerms) {
         self.maybe(terms.rate, Self::rate);
         self.maybe(terms.periods, Self::u16);
         self.maybe(terms.period, Self::period);
@@ -217,58 +219,26 @@ impl Writer {
                 self.amount(*amount);
                 self.date(*due_on);
             }
-            LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } => self.u128(*event_id),
-            LoanAct::Reschedule { shift, rate, periods } => {
+            LoanAct::Waive { event_id, forgive } => {
+                self.u128(*event_id);
+                self.maybe(*forgive, |writer, (kind, amount)| {
+                    writer.charge_kind(kind);
+                    writer.amount(amount);
+                });
+            }
+            LoanAct::Reverse { event_id } => self.u128(*event_id),
+            LoanAct::Reschedule { shift, rate, periods, first_due_on } => {
                 self.maybe(*shift, |writer, (from, to)| {
                     writer.date(from);
                     writer.date(to);
                 });
                 self.maybe(*rate, Self::percent);
                 self.maybe(*periods, Self::u16);
+                self.maybe(*first_due_on, Self::date);
             }
             LoanAct::ChargeOff | LoanAct::WriteOff => {}
             LoanAct::Sell { owner } => self.u128(*owner),
         }
-    }
-
-    pub(crate) fn product(&mut self, product: &Product) {
-        self.u128(product.id);
-        self.u32(product.ledger.get());
-        self.terms(&product.terms);
-        self.maybe(product.amount.min, Self::money);
-        self.maybe(product.amount.max, Self::money);
-        self.maybe(product.periods.min, Self::u16);
-        self.maybe(product.periods.max, Self::u16);
-        self.maybe(product.rate.min, Self::percent);
-        self.maybe(product.rate.max, Self::percent);
-        for target in product.allocation.order() {
-            let place = Target::all().position(|other| other == *target);
-            self.u8(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0));
-        }
-        self.direction(product.allocation.direction);
-        self.in_advance(product.in_advance);
-        self.prepayment(product.prepayment);
-        self.interest_on(product.interest_on);
-        self.settlement_day(product.settlement_day);
-        self.maybe(product.penalty_multiple, Self::percent);
-        self.flag(product.collects);
-        let Classes { more_days_than, stage_days, non_accrual_days, provision } = product.classes;
-        for days in more_days_than.into_iter().chain(stage_days).chain([non_accrual_days]) {
-            self.u16(days);
-        }
-        for rate in provision {
-            self.percent(rate);
-        }
-        self.maybe(product.limits.borrowers, Self::u32);
-        self.maybe(product.limits.exposure, Self::money);
-        self.maybe(product.limits.exposure_per_borrower, Self::money);
-        self.list(&product.limits.regions, |writer, region| writer.u32(*region));
-        self.maybe(product.limits.ends_on, Self::day);
-        self.list(&product.funders, |writer, funder| {
-            writer.u128(funder.id);
-            writer.percent(funder.share);
-        });
-        self.flag(product.is_stopped);
     }
 }
 
@@ -281,7 +251,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    fn flag(&mut self) -> Option<bool> {
+    pub(super) fn flag(&mut self) -> Option<bool> {
         match self.u8()? {
             0 => Some(false),
             1 => Some(true),
@@ -290,24 +260,28 @@ impl<'a> Reader<'a> {
     }
 
     #[allow(clippy::option_option, reason = "the outer one is 'the bytes end here', the inner one the value")]
-    fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(super) fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.flag()? { read(self).map(Some) } else { Some(None) }
     }
 
-    fn list<T>(&mut self, most: usize, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        most: usize,
+        mut read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let count = usize::from(self.u16()?);
         if count > most { None } else { (0..count).map(|_| read(self)).collect() }
     }
 
-    fn date(&mut self) -> Option<BusinessDate> {
+    pub(super) fn date(&mut self) -> Option<BusinessDate> {
         self.i32().map(BusinessDate::new)
     }
 
-    fn day(&mut self) -> Option<Day> {
+    pub(super) fn day(&mut self) -> Option<Day> {
         Day::from_number(self.i32()?)
     }
 
-    fn amount(&mut self) -> Option<Amount> {
+    pub(super) fn amount(&mut self) -> Option<Amount> {
         self.u128().map(Amount::new)
     }
 
@@ -315,13 +289,13 @@ impl<'a> Reader<'a> {
         self.u128().map(AccountId::new)
     }
 
-    fn money(&mut self) -> Option<Money> {
+    pub(super) fn money(&mut self) -> Option<Money> {
         Some(self.u128()?)
             .filter(|minor| *minor <= MONEY_MAX)
             .and_then(|minor| Money::from_amount(Amount::new(minor)))
     }
 
-    fn percent(&mut self) -> Option<Percent> {
+    pub(super) fn percent(&mut self) -> Option<Percent> {
         let (numerator, denominator) = (self.u64()?, self.u64()?);
         let percent = Percent::new(numerator, denominator)?;
         // Only lowest terms are written, so each percentage has one form.
@@ -346,7 +320,7 @@ impl<'a> Reader<'a> {
         Some(Grace { principal: self.u16()?, interest: self.u16()?, interest_free: self.u16()? })
     }
 
-    fn terms(&mut self) -> Option<StatedTerms> {
+    pub(super) fn terms(&mut self) -> Option<StatedTerms> {
         Some(StatedTerms {
             rate: self.maybe(Self::rate)?,
             periods: self.maybe(Self::u16)?,
@@ -399,7 +373,10 @@ impl<'a> Reader<'a> {
             },
             4 => LoanAct::Prepay { account_id: self.account()?, amount: self.amount()? },
             5 => LoanAct::Charge { kind: self.charge_kind()?, amount: self.amount()?, due_on: self.date()? },
-            6 => LoanAct::Waive { event_id: self.u128()? },
+            6 => LoanAct::Waive {
+                event_id: self.u128()?,
+                forgive: self.maybe(|reader| Some((reader.charge_kind()?, reader.amount()?)))?,
+            },
             7 => LoanAct::Reverse { event_id: self.u128()? },
             8 => LoanAct::Chargeback { account_id: self.account()?, amount: self.amount()? },
             9 => LoanAct::Refund { account_id: self.account()?, amount: self.amount()? },
@@ -407,57 +384,13 @@ impl<'a> Reader<'a> {
                 shift: self.maybe(|reader| Some((reader.date()?, reader.date()?)))?,
                 rate: self.maybe(Self::percent)?,
                 periods: self.maybe(Self::u16)?,
+                first_due_on: self.maybe(Self::date)?,
             },
             11 => LoanAct::ChargeOff,
             12 => LoanAct::WriteOff,
             13 => LoanAct::Recover { account_id: self.account()?, amount: self.amount()? },
             14 => LoanAct::Sell { owner: self.u128()? },
             _ => return None,
-        })
-    }
-
-    pub(crate) fn product(&mut self) -> Option<Product> {
-        Some(Product {
-            id: self.u128()?,
-            ledger: LedgerCode::new(self.u32()?),
-            terms: self.terms()?,
-            amount: Band { min: self.maybe(Self::money)?, max: self.maybe(Self::money)? },
-            periods: Band { min: self.maybe(Self::u16)?, max: self.maybe(Self::u16)? },
-            rate: Band { min: self.maybe(Self::percent)?, max: self.maybe(Self::percent)? },
-            allocation: self.allocation()?,
-            in_advance: self.in_advance()?,
-            prepayment: self.prepayment()?,
-            interest_on: self.interest_on()?,
-            settlement_day: self.settlement_day()?,
-            penalty_multiple: self.maybe(Self::percent)?,
-            collects: self.flag()?,
-            classes: self.classes()?,
-            limits: Limits {
-                borrowers: self.maybe(Self::u32)?,
-                exposure: self.maybe(Self::money)?,
-                exposure_per_borrower: self.maybe(Self::money)?,
-                regions: self.list(REGIONS_MAX, Self::u32)?,
-                ends_on: self.maybe(Self::day)?,
-            },
-            funders: self
-                .list(FUNDERS_MAX, |reader| Some(Funder { id: reader.u128()?, share: reader.percent()? }))?,
-            is_stopped: self.flag()?,
-        })
-    }
-
-    fn allocation(&mut self) -> Option<Allocation> {
-        let all: Vec<Target> = Target::all().collect();
-        let order =
-            (0..TARGETS).map(|_| all.get(usize::from(self.u8()?)).copied()).collect::<Option<Vec<_>>>()?;
-        Allocation::new(&order, self.direction()?)
-    }
-
-    fn classes(&mut self) -> Option<Classes> {
-        Some(Classes {
-            more_days_than: [self.u16()?, self.u16()?, self.u16()?, self.u16()?],
-            stage_days: [self.u16()?, self.u16()?],
-            non_accrual_days: self.u16()?,
-            provision: [self.percent()?, self.percent()?, self.percent()?, self.percent()?, self.percent()?],
         })
     }
 }

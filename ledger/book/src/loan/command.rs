@@ -6,7 +6,8 @@
 use super::codec::{Reader, Writer};
 use super::day_end::{DayEndReply, STAMPS_PER_CHUNK};
 use super::order::LoanOrder;
-use super::product::{Product, ProductStatus};
+use super::product::Product;
+use super::product_status::ProductStatus;
 use super::status::LoanStatus;
 use crate::book::Book;
 use crate::command::Outcome;

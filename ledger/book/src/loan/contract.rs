@@ -1,7 +1,12 @@
 //! What was agreed for one loan: the product's terms and the loan's own, put together.
 
 use super::allocation::{Allocation, InAdvance};
+use super::fees::Fees;
+use super::holidays::Holidays;
+use super::money::Money;
+use super::subsidy::Subsidy;
 use fen_terms::{Percent, Terms};
+use std::sync::Arc;
 
 /// What an early repayment by `prepay` does to the schedule.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
@@ -98,4 +103,12 @@ pub struct Contract {
     pub settlement_day: SettlementDay,
     /// Interest on overdue principal, as a multiple of the rate (1.5 is one and a half times); `None` charges none.
     pub penalty_multiple: Option<Percent>,
+    /// What is charged of itself.
+    pub fees: Fees,
+    /// How due days avoid days off, if they do.
+    pub holidays: Option<Arc<Holidays>>,
+    /// Who bears a part of the interest, if anyone.
+    pub subsidy: Option<Subsidy>,
+    /// How much of it this loan may claim in all: the borrower's cap, less what earlier loans and draws have reserved.
+    pub subsidy_room: Money,
 }

@@ -84,17 +84,21 @@ roles! {
     Funder6 = 22, "funder_payable_6";
     /// The eighth funder.
     Funder7 = 23, "funder_payable_7";
+    /// Asset: the part of interest billed to who subsidises it.
+    SubsidyReceivable = 24, "subsidy_receivable";
+    /// Asset: the part of losses billed to who makes it good.
+    CompensationReceivable = 25, "compensation_receivable";
 }
 
 /// How many roles there are.
-pub const ROLES: usize = 24;
+pub const ROLES: usize = 26;
 
-const _: () = assert!(Role::ALL.len() == ROLES && ROLES == 16 + FUNDERS_MAX, "each funder has an account");
+const _: () = assert!(Role::ALL.len() == ROLES && ROLES == 18 + FUNDERS_MAX, "each funder has an account");
 
 impl Role {
     /// The account of the funder at a place of the product's list.
     pub fn funder(place: usize) -> Option<Self> {
-        Self::ALL.get(place.checked_add(16)?).copied()
+        if place < FUNDERS_MAX { Self::ALL.get(place.checked_add(16)?).copied() } else { None }
     }
 }
 

@@ -77,6 +77,7 @@ impl Book {
         let mut changes: BTreeMap<ProductId, Position> = BTreeMap::new();
         for id in &ids {
             self.collect(*id, day, stamp, recall);
+            self.write_off_by_rule(*id, day, stamp, recall);
             let Some(loan) = self.loans.loan(*id) else { continue };
             let outlook = self.loans.outlook(loan, &loan.events, day);
             let outlook = outlook.expect("the events of a loan were folded before they were taken");
@@ -119,6 +120,23 @@ impl Book {
         // The business date stands at the last day rolled; collecting for a later one first moves it there.
         self.loans.business_date = Some(yesterday.max(self.loans.today()));
         self.take_order(&order, *stamp, recall);
+    }
+
+    /// Writes a loan off that has been past due for as long as its product allows.
+    fn write_off_by_rule(&mut self, loan_id: LoanId, day: Day, stamp: &mut Stamp, recall: &Recall) {
+        let Some(loan) = self.loans.loan(loan_id) else { return };
+        let Some(most) = self.loans.product_of(loan).write_off_days else { return };
+        let life = self.loans.life(loan);
+        let since = life.overdue_since(day).filter(|_| life.sold.is_none() && life.charged_off.is_none());
+        let days = since.map_or(0, |since| since.days_until(day));
+        if days < i32::from(most) {
+            return;
+        }
+        let id = bank_id(Stamp::new(stamp.get().saturating_add(1))).get();
+        *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
+        let effective_on = BusinessDate::new(day.number());
+        self.loans.business_date = Some(day.max(self.loans.today()));
+        self.take_order(&LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff }, *stamp, recall);
     }
 
     fn due_on(&self, loan: &Loan, day: Day) -> Money {

@@ -76,6 +76,13 @@ pub enum EventKind {
         /// The charge.
         charge: EventId,
     },
+    /// Fees or penalties were forgiven up to an amount, whatever they were charged for, the oldest first.
+    Forgive {
+        /// Which.
+        kind: ChargeKind,
+        /// How much at most.
+        amount: Money,
+    },
     /// A payment was taken back by the payer's bank.
     Chargeback {
         /// How much.
@@ -103,6 +110,15 @@ pub enum EventKind {
         /// How many, those past included.
         periods: u16,
     },
+    /// What is owed was spread anew: nothing is past due any more.
+    Restructure {
+        /// The first new due day.
+        first_due_on: Day,
+        /// Over how many instalments.
+        periods: u16,
+        /// The new rate, if it changes.
+        rate: Option<Percent>,
+    },
     /// The loan was given up as an asset; the borrower still owes it.
     ChargeOff,
     /// What is outstanding was given up.
@@ -129,11 +145,13 @@ impl Event {
             | EventKind::Repay { .. }
             | EventKind::Prepay { .. }
             | EventKind::Waive { .. }
+            | EventKind::Forgive { .. }
             | EventKind::Chargeback { .. }
             | EventKind::Refund { .. }
             | EventKind::ShiftDueDate { .. }
             | EventKind::ChangeRate { .. }
             | EventKind::ChangePeriods { .. }
+            | EventKind::Restructure { .. }
             | EventKind::ChargeOff
             | EventKind::WriteOff
             | EventKind::Recover { .. }

@@ -97,7 +97,7 @@ impl Loans {
         if !self.by_id.contains_key(&order.loan_id) {
             let (LoanAct::OpenLine(opening) | LoanAct::Disburse(opening)) = &order.act else { return None };
             let loan = self.remade(&order, opening, made.get(&order.loan_id)?.0)?;
-            self.by_id.insert(loan.id, loan);
+            self.keep(loan);
         }
         let loan = self.by_id.get_mut(&order.loan_id)?;
         if let LoanAct::Reverse { event_id } = order.act {
@@ -108,6 +108,12 @@ impl Loans {
         if let Some(kind) = event_kind(&order.act, amount) {
             let effective_on = Day::from_number(order.effective_on.get())?;
             loan.events.push(Event { id: order.id, effective_on, sequence: stamp.get(), kind });
+        }
+        if matches!(order.act, LoanAct::Disburse(_)) {
+            let mut loan = self.by_id.get(&order.loan_id)?.clone();
+            let on = Day::from_number(order.effective_on.get())?;
+            loan.contract.subsidy_room = self.subsidy_room(&loan, self.product_of(&loan), on).ok()?;
+            self.keep(loan);
         }
         self.orders.insert(order.id, (order, stamp));
         Some(())
@@ -126,6 +132,7 @@ impl Loans {
             contract: shelf.versions.get(index)?.contract(&opening.terms).ok()?,
             facts: opening.facts,
             line,
+            opened_on: Day::from_number(order.effective_on.get())?,
             events: Vec::new(),
             posted: Position::default(),
             posted_as_of: Day::MIN,

@@ -4,8 +4,8 @@
 //! they count from, then by arrival: a backdated event, or one that was reversed (and is left out), gives exactly the
 //! books that it would have given in time. Nothing is kept between two folds.
 //!
-//! **Invariants.** Row by row and component by component, due = paid + waived + written off + outstanding. Principal
-//! due over all rows = drawn + credited. What the borrower paid = what the rows were paid + the overpaid balance +
+//! **Invariants.** Row by row and component by component, due = paid + waived + written off + borne by others +
+//! outstanding. Principal due over all rows = drawn + credited. What the borrower paid = what the rows were paid + the overpaid balance +
 //! what was refunded or charged back out of it. Interest is exact until billed and rounded once per row.
 //!
 //! **Deliberately absent.** Accounts and postings (they follow from the difference of two lives), whether an event
@@ -64,6 +64,17 @@ pub struct ChargedOff {
     pub credited: Money,
 }
 
+/// That a loan was sold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sold {
+    /// The buyer.
+    pub owner: u128,
+    /// From this day on.
+    pub on: Day,
+    /// What had been earned of it by then; what is earned later is the buyer's.
+    pub earned: Parts,
+}
+
 /// A loan as of a day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Life<'a> {
@@ -93,11 +104,13 @@ pub struct Life<'a> {
     /// What came back after the write-off.
     pub recovered: Money,
     /// Who owns it, if it was sold, and since when.
-    pub sold: Option<(u128, Day)>,
+    pub sold: Option<Sold>,
     /// Interest for lateness is reckoned up to this day.
     pub(super) aged_to: Day,
     /// Whether it was settled early, in full, at the interest of the day: nothing is repriced any more.
     pub(super) is_settled_early: bool,
+    /// Names the row that holds what was past due when the rest was spread anew.
+    pub(super) arrears_key: u32,
     next_key: u32,
 }
 
@@ -136,6 +149,7 @@ impl<'a> Life<'a> {
             sold: None,
             aged_to: Day::MIN,
             is_settled_early: false,
+            arrears_key: 0,
             next_key: 0,
         }
     }
@@ -152,7 +166,9 @@ impl<'a> Life<'a> {
         match event.kind {
             EventKind::Disburse { amount } => {
                 self.draw(amount, on)?;
+                self.subsidise();
                 effect.parts = self.use_overpaid(on);
+                effect.parts.fees += self.keep_fee(amount, on);
             }
             EventKind::Repay { amount, in_advance } => {
                 let rest = self.pay(amount, on, in_advance.unwrap_or(self.contract.in_advance), &mut effect);
@@ -167,12 +183,16 @@ impl<'a> Life<'a> {
                 self.use_overpaid_by_origin();
             }
             EventKind::Waive { charge } => effect.parts = self.waive(charge)?,
+            EventKind::Forgive { kind, amount } => effect.parts = self.forgive(kind, amount)?,
             EventKind::Chargeback { amount } | EventKind::Refund { amount } => {
                 effect.parts.principal = self.credit(amount, on);
             }
             EventKind::ShiftDueDate { from, to } => self.shift_due_date(from, to)?,
             EventKind::ChangeRate { rate } => self.change_rate(rate, on)?,
             EventKind::ChangePeriods { periods } => self.change_periods(periods, on)?,
+            EventKind::Restructure { first_due_on, periods, rate } => {
+                self.restructure((first_due_on, periods), rate, on)?;
+            }
             EventKind::ChargeOff => {
                 effect.parts = self.outstanding();
                 self.charged_off = Some(ChargedOff {
@@ -186,11 +206,14 @@ impl<'a> Life<'a> {
                 effect.parts = self.write_off(on);
             }
             EventKind::Recover { amount } => self.recovered += amount,
-            EventKind::Sell { owner } => self.sold = Some((owner, on)),
+            EventKind::Sell { owner } => {
+                self.sold = Some(Sold { owner, on, earned: super::position::earned(self, on) });
+            }
         }
         effect.overpaid = self.overpaid - overpaid_before;
         self.effects.push(effect);
         self.follow_balance(on);
+        self.subsidise();
         Ok(())
     }
 
@@ -239,14 +262,44 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Interest for lateness, up to a day, on the principal overdue until then.
+    /// Interest and fees for lateness, up to a day, on what was overdue until then.
     fn age_to(&mut self, to: Day) {
         if to > self.aged_to {
             if self.contract.penalty_multiple.is_some() {
                 self.accrue_lateness(to);
             }
+            self.charge_late_fees(to);
             self.aged_to = to;
         }
+    }
+
+    /// Charges each instalment that has been late for as long as the product says its fee, once.
+    fn charge_late_fees(&mut self, to: Day) {
+        let Some(late) = self.contract.fees.late else { return };
+        let rounding = &self.contract.terms.rounding;
+        for row in &mut self.rows {
+            let charged_from = row.due_on.plus_days(i64::from(late.after_days));
+            let open = row.outstanding();
+            let base = open.principal + open.interest;
+            let is_late = charged_from.is_some_and(|day| day <= to) && base.is_positive();
+            if row.kind == RowKind::Instalment && is_late && !row.has_late_fee {
+                row.due.fees += late.rule.of(base, rounding);
+                row.has_late_fee = true;
+            }
+        }
+    }
+
+    /// The fee of a draw, kept back from what is paid out, in a row of its own.
+    fn keep_fee(&mut self, drawn: Money, on: Day) -> Money {
+        let fee = self.contract.fees.of_draw(drawn, &self.contract.terms.rounding);
+        if fee.is_positive() {
+            let mut row = Row::new(self.next_key(), RowKind::DrawFee, on, on);
+            row.due.fees = fee;
+            row.paid.fees = fee;
+            self.rows.push(row);
+            self.sort_rows();
+        }
+        fee
     }
 
     fn keep_overpaid(&mut self, rest: Money, on: Day) {
@@ -319,19 +372,37 @@ impl<'a> Life<'a> {
         let unpaid = self.charge_unpaid(event).ok_or(LoanStatus::ChargeNotFound)?;
         let charged = self.charges.iter_mut().find(|charged| charged.event == event);
         let charged = charged.ok_or(LoanStatus::ChargeNotFound)?;
-        charged.waived += unpaid;
-        let parts = Parts::of(component_of(charged.kind), unpaid);
-        if let Some(row) = self.rows.iter_mut().find(|row| row.key == charged.row_key) {
-            row.waived += parts;
-        }
+        let component = component_of(charged.kind);
+        let row = self.rows.iter_mut().find(|row| row.key == charged.row_key);
+        let row = row.ok_or(LoanStatus::ChargeNotFound)?;
+        let waived = unpaid.min(row.outstanding()[component].or_zero());
+        charged.waived += waived;
+        let parts = Parts::of(component, waived);
+        row.waived += parts;
         Ok(parts)
+    }
+
+    /// Forgives fees or penalties, whatever they were charged for, in order of the due days.
+    fn forgive(&mut self, kind: ChargeKind, amount: Money) -> Result<Parts, LoanStatus> {
+        let component = component_of(kind);
+        if amount > self.outstanding()[component] {
+            return Err(LoanStatus::ExceedsOwed);
+        }
+        let mut rest = amount;
+        for row in &mut self.rows {
+            let part = row.outstanding()[component].or_zero().min(rest);
+            row.waived[component] += part;
+            rest -= part;
+        }
+        Ok(Parts::of(component, amount - rest))
     }
 
     /// What of a charge is unpaid: charges of one row and kind are paid in the order they fell due.
     pub fn charge_unpaid(&self, event: EventId) -> Option<Money> {
         let wanted = self.charges.iter().find(|charged| charged.event == event)?;
         let row = self.rows.iter().find(|row| row.key == wanted.row_key)?;
-        let mut paid = row.paid[component_of(wanted.kind)];
+        let own = if wanted.kind == ChargeKind::Fee { row.fee_planned } else { Money::ZERO };
+        let mut paid = (row.paid[component_of(wanted.kind)] - own).or_zero();
         let mut peers: Vec<&Charged> = self
             .charges
             .iter()

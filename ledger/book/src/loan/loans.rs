@@ -7,7 +7,8 @@ use super::life::Life;
 use super::money::Money;
 use super::order::{Facts, LoanAct, LoanId, LoanOrder};
 use super::position::{next_change, position};
-use super::product::{Product, ProductId, ProductStatus};
+use super::product::{Product, ProductId};
+use super::product_status::ProductStatus;
 use super::status::LoanStatus;
 use crate::quantity::{AccountId, BusinessDate, Stamp};
 use fen_terms::Day;
@@ -30,6 +31,8 @@ pub struct Loan {
     pub facts: Facts,
     /// The line, where it is one.
     pub line: Option<Money>,
+    /// The day the line was opened or the loan first drawn.
+    pub opened_on: Day,
     /// Its events, in order of arrival, without those reversed.
     pub events: Vec<Event>,
     /// Its position, as posted.
@@ -53,6 +56,8 @@ pub(crate) struct Shelf {
     pub(crate) exposure: Money,
     /// By borrower, what is outstanding; those with nothing left out.
     pub(crate) borrowers: BTreeMap<u128, Money>,
+    /// By borrower, what of the subsidy's cap the loans have reserved; those without left out.
+    pub(crate) subsidies: BTreeMap<u128, Money>,
 }
 
 impl Shelf {
@@ -136,7 +141,7 @@ impl Loans {
         let known = self.orders.get(&order.id).map(|(known, _)| known);
         if order.loan_id == 0 {
             let of_event = match &order.act {
-                LoanAct::Waive { event_id } | LoanAct::Reverse { event_id } => self.orders.get(event_id),
+                LoanAct::Waive { event_id, .. } | LoanAct::Reverse { event_id } => self.orders.get(event_id),
                 LoanAct::OpenLine(_)
                 | LoanAct::Disburse(_)
                 | LoanAct::Repay { .. }
@@ -166,13 +171,14 @@ impl Loans {
 
     /// Whether a product may come on the shelf, and what hinders it.
     pub(crate) fn plan_product(&self, product: &Product) -> ProductStatus {
-        if let Some(status) = product.first_contradiction() {
-            return status;
+        let shelf = self.products.get(&product.id);
+        let changes_ledger = shelf.is_some_and(|shelf| shelf.current().ledger != product.ledger);
+        match product.first_contradiction() {
+            Some(status) if status < ProductStatus::LedgerMustNotChange || !changes_ledger => return status,
+            Some(_) | None if changes_ledger => return ProductStatus::LedgerMustNotChange,
+            Some(_) | None => {}
         }
-        if let Some(shelf) = self.products.get(&product.id) {
-            if shelf.current().ledger != product.ledger {
-                return ProductStatus::LedgerMustNotChange;
-            }
+        if let Some(shelf) = shelf {
             if shelf.current() == product {
                 return ProductStatus::Exists;
             }
@@ -192,6 +198,7 @@ impl Loans {
             posted: Position::default(),
             exposure: Money::ZERO,
             borrowers: BTreeMap::new(),
+            subsidies: BTreeMap::new(),
         });
         shelf.versions.push(product.clone());
     }
@@ -215,6 +222,34 @@ impl Loans {
             exposure: if given_up { Money::ZERO } else { life.outstanding().principal },
             wakes_on: next_change(&life, product, as_of),
         })
+    }
+
+    /// What a loan may claim of its subsidy after a further draw, which is the last of its events: as much more as the
+    /// draw's plan asks for, within what the borrower's cap has left. What a draw has reserved stays reserved.
+    pub(crate) fn subsidy_room(&self, loan: &Loan, product: &Product, on: Day) -> Result<Money, LoanStatus> {
+        let room = loan.contract.subsidy_room;
+        let Some(cap) = product.subsidy.and_then(|subsidy| subsidy.borrower_max) else { return Ok(room) };
+        let mut unbounded = loan.contract.clone();
+        unbounded.subsidy_room = Money::from_minor(super::money::MONEY_MAX);
+        let planned =
+            Life::fold(&unbounded, &loan.events, on)?.rows.iter().map(|row| row.subsidised).sum::<Money>();
+        let reserved = self
+            .products
+            .get(&loan.product_id)
+            .and_then(|shelf| shelf.subsidies.get(&customer(loan.account_id)));
+        let left = cap - reserved.copied().unwrap_or_default();
+        Ok(room + (planned - room).min(left).or_zero())
+    }
+
+    /// Enters a loan that is new or changed, and what of the borrower's subsidy it has reserved.
+    pub(crate) fn keep(&mut self, loan: Loan) {
+        let before = self.by_id.get(&loan.id).map_or(Money::ZERO, |loan| loan.contract.subsidy_room);
+        let more = loan.contract.subsidy_room - before;
+        let shelf = self.products.get_mut(&loan.product_id).expect("a loan's product is on the shelf");
+        if more.is_positive() {
+            *shelf.subsidies.entry(customer(loan.account_id)).or_default() += more;
+        }
+        self.by_id.insert(loan.id, loan);
     }
 
     /// Enters a loan's new outlook: its position, its product's sums, and its place in the calendar.
@@ -260,9 +295,13 @@ pub(crate) fn event_kind(act: &LoanAct, amount: Money) -> Option<EventKind> {
         LoanAct::Charge { kind, due_on, .. } => {
             EventKind::Charge { kind: *kind, amount, due_on: day(*due_on)? }
         }
-        LoanAct::Waive { event_id } => EventKind::Waive { charge: *event_id },
+        LoanAct::Waive { forgive: Some((kind, _)), .. } => EventKind::Forgive { kind: *kind, amount },
+        LoanAct::Waive { event_id, forgive: None } => EventKind::Waive { charge: *event_id },
         LoanAct::Chargeback { .. } => EventKind::Chargeback { amount },
         LoanAct::Refund { .. } => EventKind::Refund { amount },
+        LoanAct::Reschedule { first_due_on: Some(first_due_on), periods, rate, .. } => {
+            EventKind::Restructure { first_due_on: day(*first_due_on)?, periods: (*periods)?, rate: *rate }
+        }
         LoanAct::Reschedule { shift: Some((from, to)), .. } => {
             EventKind::ShiftDueDate { from: day(*from)?, to: day(*to)? }
         }
@@ -274,6 +313,6 @@ pub(crate) fn event_kind(act: &LoanAct, amount: Money) -> Option<EventKind> {
         LoanAct::Sell { owner } => EventKind::Sell { owner: *owner },
         LoanAct::OpenLine(_)
         | LoanAct::Reverse { .. }
-        | LoanAct::Reschedule { shift: None, rate: None, periods: None } => return None,
+        | LoanAct::Reschedule { shift: None, rate: None, periods: None, first_due_on: None } => return None,
     })
 }

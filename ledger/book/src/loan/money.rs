@@ -30,6 +30,14 @@ impl Money {
         self.0
     }
 
+    /// Minor units that no type's end is near, such as [`MONEY_MAX`].
+    ///
+    /// # Panics
+    /// Above 2^127 - 1.
+    pub fn from_minor(minor_units: u128) -> Self {
+        Self(i128::try_from(minor_units).expect("far below the type's end"))
+    }
+
     /// An amount of the books as money of a loan, or `None` above [`MONEY_MAX`].
     pub fn from_amount(amount: Amount) -> Option<Self> {
         if amount.get() > MONEY_MAX { None } else { i128::try_from(amount.get()).ok().map(Self) }

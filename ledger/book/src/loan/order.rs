@@ -3,6 +3,7 @@
 use super::allocation::InAdvance;
 use super::event::{ChargeKind, EventId};
 use super::product::{ProductId, StatedTerms};
+use super::status::LoanStatus;
 use crate::quantity::{AccountId, Amount, BusinessDate};
 use fen_terms::Percent;
 
@@ -86,10 +87,12 @@ pub enum LoanAct {
         /// From when it is owed.
         due_on: BusinessDate,
     },
-    /// Forgives what is unpaid of a charge.
+    /// Forgives what is unpaid of a charge, or fees or penalties up to an amount.
     Waive {
-        /// The charge.
+        /// The charge; zero where an amount is named instead.
         event_id: EventId,
+        /// What to forgive, whatever it was charged for.
+        forgive: Option<(ChargeKind, Amount)>,
     },
     /// Takes an event back, as if it had never been.
     Reverse {
@@ -110,7 +113,8 @@ pub enum LoanAct {
         /// How much.
         amount: Amount,
     },
-    /// Moves due days, changes the rate, or the number of instalments: exactly one of them.
+    /// Moves due days, changes the rate, or the number of instalments: exactly one of them. With a first due day, what
+    /// is owed is spread anew over so many instalments from there on, at another rate if one is named.
     Reschedule {
         /// A due day, and where it moves.
         shift: Option<(BusinessDate, BusinessDate)>,
@@ -118,6 +122,8 @@ pub enum LoanAct {
         rate: Option<Percent>,
         /// A new number of instalments.
         periods: Option<u16>,
+        /// The first due day of what is spread anew.
+        first_due_on: Option<BusinessDate>,
     },
     /// Gives the loan up as an asset.
     ChargeOff,
@@ -168,8 +174,11 @@ impl LoanAct {
             | Self::Chargeback { amount, .. }
             | Self::Refund { amount, .. }
             | Self::Recover { amount, .. } => Some(*amount),
-            Self::Waive { .. }
-            | Self::Reverse { .. }
+            Self::Waive { forgive, .. } => match forgive {
+                Some((_, amount)) => Some(*amount),
+                None => None,
+            },
+            Self::Reverse { .. }
             | Self::Reschedule { .. }
             | Self::ChargeOff
             | Self::WriteOff
@@ -194,5 +203,75 @@ impl LoanAct {
             | Self::WriteOff
             | Self::Sell { .. } => None,
         }
+    }
+}
+
+impl LoanOrder {
+    /// In what another order under the same id differs first, in the order of [`LoanStatus`]; `None` where they are the
+    /// same.
+    pub fn first_difference(&self, other: &Self) -> Option<LoanStatus> {
+        use LoanStatus as Status;
+        if self.act.number() != other.act.number() {
+            return Some(Status::ExistsWithDifferentOp);
+        }
+        let differences = [
+            (self.loan_id != other.loan_id, Status::ExistsWithDifferentLoanId),
+            (self.act.product() != other.act.product(), Status::ExistsWithDifferentProductId),
+            (self.act.account() != other.act.account(), Status::ExistsWithDifferentAccountId),
+            (self.act.amount() != other.act.amount(), Status::ExistsWithDifferentAmount),
+            (self.effective_on != other.effective_on, Status::ExistsWithDifferentEffectiveOn),
+        ];
+        let of_all = differences.into_iter().find(|(differs, _)| *differs).map(|(_, status)| status);
+        of_all.or_else(|| self.act.own_difference(&other.act))
+    }
+}
+
+impl LoanAct {
+    /// The product it names, if any.
+    const fn product(&self) -> Option<ProductId> {
+        match self {
+            Self::OpenLine(opening) | Self::Disburse(opening) => Some(opening.product_id),
+            Self::Repay { .. }
+            | Self::Prepay { .. }
+            | Self::Charge { .. }
+            | Self::Waive { .. }
+            | Self::Reverse { .. }
+            | Self::Chargeback { .. }
+            | Self::Refund { .. }
+            | Self::Reschedule { .. }
+            | Self::ChargeOff
+            | Self::WriteOff
+            | Self::Recover { .. }
+            | Self::Sell { .. } => None,
+        }
+    }
+
+    /// In what two acts of one kind differ first, beside product, account and amount.
+    fn own_difference(&self, other: &Self) -> Option<LoanStatus> {
+        use LoanStatus as Status;
+        if self == other {
+            return None;
+        }
+        Some(match (self, other) {
+            (Self::OpenLine(own) | Self::Disburse(own), Self::OpenLine(new) | Self::Disburse(new)) => {
+                if own.terms == new.terms {
+                    Status::ExistsWithDifferentFacts
+                } else {
+                    Status::ExistsWithDifferentTerms
+                }
+            }
+            (Self::Repay { .. }, _) => Status::ExistsWithDifferentInAdvance,
+            (Self::Charge { kind, .. }, Self::Charge { kind: new, .. }) if kind == new => {
+                Status::ExistsWithDifferentDueOn
+            }
+            (Self::Charge { .. }, _) => Status::ExistsWithDifferentKind,
+            (Self::Waive { event_id, .. }, Self::Waive { event_id: new, .. }) if event_id == new => {
+                Status::ExistsWithDifferentKind
+            }
+            (Self::Waive { .. } | Self::Reverse { .. }, _) => Status::ExistsWithDifferentEventId,
+            (Self::Reschedule { .. }, _) => Status::ExistsWithDifferentSchedule,
+            (Self::Sell { .. }, _) => Status::ExistsWithDifferentOwner,
+            _ => Status::ExistsWithDifferentFields,
+        })
     }
 }

@@ -190,7 +190,10 @@ impl Life<'_> {
         for (place, row) in self.rows.iter().enumerate() {
             let mut parts = row.outstanding();
             if row.kind == RowKind::Instalment && row.age(on) == Age::InAdvance {
-                parts.interest = if Some(place) == index { interest } else { Money::ZERO };
+                let is_current = Some(place) == index;
+                let borne = self.subsidy_on(row.paid.interest + interest, place);
+                parts.interest = if is_current { (interest - borne).or_zero() } else { Money::ZERO };
+                parts.fees -= if is_current { Money::ZERO } else { row.fees_deferred(on).0 };
             }
             sum += parts.total();
         }
@@ -251,10 +254,15 @@ impl Life<'_> {
     /// Settles the loan with the interest of the day: what later instalments would have borne is never billed.
     /// Where interest follows the balance, that comes of itself.
     fn settle(&mut self, amount: Money, on: Day, effect: &mut Effect) -> Money {
+        let (current, interest) = self.interest_of_the_day(on);
+        for (place, row) in self.rows.iter_mut().enumerate() {
+            if row.kind == RowKind::Instalment && row.age(on) == Age::InAdvance && Some(place) != current {
+                row.drop_planned_fee();
+            }
+        }
         if self.contract.interest_on == InterestOn::Balance {
             return self.pay(amount, on, InAdvance::NextInstalments, effect);
         }
-        let (current, interest) = self.interest_of_the_day(on);
         for (place, row) in self.rows.iter_mut().enumerate() {
             if row.kind == RowKind::Instalment && row.age(on) == Age::InAdvance {
                 let unpaid = if Some(place) == current { interest } else { Money::ZERO };
@@ -262,6 +270,7 @@ impl Life<'_> {
             }
         }
         self.is_settled_early = true;
+        self.subsidise();
         self.pay(amount, on, InAdvance::NextInstalments, effect)
     }
 
@@ -271,12 +280,18 @@ impl Life<'_> {
         if !amount.is_positive() {
             return Ok(Money::ZERO);
         }
+        let borne = self.subsidy_on(interest, current);
+        let interest = interest - borne;
         let paid =
             Parts { interest: interest.min(amount), principal: (amount - interest).or_zero(), ..Parts::ZERO };
         let from = self.rows.get(current).map_or(on, |row| row.from);
         let mut row = Row::new(self.next_key(), RowKind::Prepayment, from, on);
         row.due = paid;
         row.paid = paid;
+        if paid.interest == interest {
+            row.due.interest += borne;
+            row.subsidised = borne;
+        }
         row.level = Level::Principal(paid.principal);
         effect.parts += paid;
         let counts_from = match self.contract.settlement_day {

@@ -5,7 +5,7 @@ use super::life::Life;
 use super::loans::{Loan, Loans, Outlook, customer, event_kind};
 use super::money::Money;
 use super::order::{LoanAct, LoanOrder, Opening};
-use super::product::{Product, ProductId};
+use super::product::{LineKind, Product, ProductId};
 use super::row::Row;
 use super::status::LoanStatus as Status;
 use crate::account::AccountFlags;
@@ -52,8 +52,10 @@ impl Planner<'_> {
             return Err((Status::IdMustNotBeIntMax, None));
         }
         match self.loans.orders.get(&order.id) {
-            Some((known, stamp)) if known == order => Err((Status::Exists, Some(*stamp))),
-            Some(_) => Err((Status::ExistsWithDifferentFields, None)),
+            Some((known, stamp)) => match known.first_difference(order) {
+                None => Err((Status::Exists, Some(*stamp))),
+                Some(difference) => Err((difference, None)),
+            },
             None => Ok(()),
         }
     }
@@ -115,6 +117,7 @@ impl Planner<'_> {
             contract: product.contract(&opening.terms)?,
             facts: opening.facts,
             line: None,
+            opened_on: Day::from_number(order.effective_on.get()).ok_or(Status::DateOutOfRange)?,
             events: Vec::new(),
             posted: super::control::Position::default(),
             posted_as_of: Day::MIN,
@@ -138,8 +141,21 @@ impl Planner<'_> {
         check_amount(product, line)?;
         let mut loan = self.new_loan(order, opening, product)?;
         loan.line = Some(line);
+        self.check_terms(order, &loan, product, line)?;
         let outlook = Loans::outlook_of(&loan, product, &[], today)?;
         Ok(LoanPlan { loan, outlook, outside: None, reverses: None, today })
+    }
+
+    /// Whether the terms of a line can be kept, were it drawn in full on the day it is opened.
+    fn check_terms(
+        &self,
+        order: &LoanOrder,
+        loan: &Loan,
+        product: &Product,
+        line: Money,
+    ) -> Result<(), Status> {
+        let drawn = self.event(order, loan.opened_on, EventKind::Disburse { amount: line });
+        Loans::outlook_of(loan, product, &[drawn], loan.opened_on).map(|_| ())
     }
 
     fn plan_draw(
@@ -160,9 +176,10 @@ impl Planner<'_> {
         self.check_account(loan.account_id, product)?;
         let product = if loan.events.is_empty() { product } else { self.loans.product_of(&loan) };
         loan.events.push(self.event(order, on, EventKind::Disburse { amount }));
+        loan.contract.subsidy_room = self.loans.subsidy_room(&loan, product, on)?;
         let outlook = Loans::outlook_of(&loan, product, &loan.events, today)?;
         self.check_limits(&loan, amount, (on, outlook.exposure))?;
-        let outside = Some((loan.account_id, -amount));
+        let outside = Some((loan.account_id, -paid_out(&loan, amount)));
         Ok(LoanPlan { loan, outlook, outside, reverses: None, today })
     }
 
@@ -185,8 +202,12 @@ impl Planner<'_> {
             return Err(Status::LoanSold);
         }
         let states_terms = opening.terms != super::product::StatedTerms::default();
-        if states_terms && self.loans.product_of(loan).contract(&opening.terms)? != loan.contract {
-            return Err(Status::TermFixedByProduct);
+        if states_terms {
+            let mut stated = self.loans.product_of(loan).contract(&opening.terms)?;
+            stated.subsidy_room = loan.contract.subsidy_room;
+            if stated != loan.contract {
+                return Err(Status::TermFixedByProduct);
+            }
         }
         Ok(())
     }
@@ -195,23 +216,9 @@ impl Planner<'_> {
     fn check_limits(&self, loan: &Loan, amount: Money, (on, exposure): (Day, Money)) -> Result<(), Status> {
         let shelf = self.loans.products.get(&loan.product_id).ok_or(Status::ProductNotFound)?;
         let product = shelf.current();
-        let drawn = loan.events.iter().filter_map(|event| match event.kind {
-            EventKind::Disburse { amount } => Some(amount),
-            EventKind::Repay { .. }
-            | EventKind::Prepay { .. }
-            | EventKind::Charge { .. }
-            | EventKind::Waive { .. }
-            | EventKind::Chargeback { .. }
-            | EventKind::Refund { .. }
-            | EventKind::ShiftDueDate { .. }
-            | EventKind::ChangeRate { .. }
-            | EventKind::ChangePeriods { .. }
-            | EventKind::ChargeOff
-            | EventKind::WriteOff
-            | EventKind::Recover { .. }
-            | EventKind::Sell { .. } => None,
-        });
-        check_amount(product, if loan.line.is_some() { amount } else { drawn.sum() })?;
+        let draws = draws_of(loan);
+        let drawn: Money = draws.iter().copied().sum();
+        check_amount(product, if loan.line.is_some() { amount } else { drawn })?;
         let limits = &product.limits;
         if !limits.regions.is_empty() && !limits.regions.contains(&loan.facts.region) {
             return Err(Status::RegionNotServed);
@@ -231,8 +238,15 @@ impl Planner<'_> {
         if limits.exposure_per_borrower.is_some_and(|most| owed.unwrap_or_default() + more > most) {
             return Err(Status::ExceedsExposurePerBorrower);
         }
-        if loan.line.is_some_and(|line| exposure > line) {
+        let used = match product.line {
+            LineKind::Revolving => exposure,
+            LineKind::ClosedEnd => drawn,
+        };
+        if loan.line.is_some_and(|line| used > line) {
             return Err(Status::ExceedsLine);
+        }
+        if product.draws_max.is_some_and(|most| draws.len() > usize::from(most)) {
+            return Err(Status::ExceedsDraws);
         }
         Ok(())
     }
@@ -266,7 +280,9 @@ impl Planner<'_> {
         let mut loan = loan.clone();
         loan.events.retain(|event| event.id != event_id);
         let outlook = self.loans.outlook(&loan, &loan.events, today)?;
-        let outside = direction.map(|takes| (account, if takes { amount } else { -amount }));
+        let is_draw = matches!(reversed.act, LoanAct::Disburse(_));
+        let moved = if is_draw { paid_out(&loan, amount) } else { amount };
+        let outside = direction.map(|takes| (account, if takes { moved } else { -moved }));
         Ok(LoanPlan { loan, outlook, outside, reverses: Some(event_id), today })
     }
 
@@ -334,13 +350,16 @@ impl Planner<'_> {
         {
             return Err(Status::LoanSold);
         }
+        if matches!(act, LoanAct::Sell { .. }) && !self.loans.product_of(loan).funders.is_empty() {
+            return Err(Status::LoanHasFunders);
+        }
         self.check_waiver(loan, &life, act)?;
         check_amounts(&life, act, amount)?;
         check_reschedule(act)
     }
 
     fn check_waiver(&self, loan: &Loan, life: &Life<'_>, act: &LoanAct) -> Result<(), Status> {
-        let LoanAct::Waive { event_id } = act else { return Ok(()) };
+        let LoanAct::Waive { event_id, forgive: None } = act else { return Ok(()) };
         let (charge, _) = self.loans.orders.get(event_id).ok_or(Status::EventNotFound)?;
         if charge.loan_id != loan.id {
             return Err(Status::EventHasDifferentLoan);
@@ -358,6 +377,34 @@ fn was_closed(loan: &Loan, on: Day) -> Result<bool, Status> {
     let earlier: Vec<Event> =
         loan.events.iter().filter(|event| event.takes_effect_on() <= on).cloned().collect();
     Ok(Life::fold(&loan.contract, &earlier, on)?.is_closed())
+}
+
+/// What reaches the borrower of a draw.
+fn paid_out(loan: &Loan, drawn: Money) -> Money {
+    drawn - loan.contract.fees.of_draw(drawn, &loan.contract.terms.rounding)
+}
+
+/// The draws of a loan, in order of arrival.
+fn draws_of(loan: &Loan) -> Vec<Money> {
+    let amount = |event: &Event| match event.kind {
+        EventKind::Disburse { amount } => Some(amount),
+        EventKind::Repay { .. }
+        | EventKind::Prepay { .. }
+        | EventKind::Charge { .. }
+        | EventKind::Waive { .. }
+        | EventKind::Forgive { .. }
+        | EventKind::Chargeback { .. }
+        | EventKind::Refund { .. }
+        | EventKind::ShiftDueDate { .. }
+        | EventKind::ChangeRate { .. }
+        | EventKind::ChangePeriods { .. }
+        | EventKind::Restructure { .. }
+        | EventKind::ChargeOff
+        | EventKind::WriteOff
+        | EventKind::Recover { .. }
+        | EventKind::Sell { .. } => None,
+    };
+    loan.events.iter().filter_map(amount).collect()
 }
 
 fn named_or(named: Option<AccountId>, own: AccountId) -> AccountId {
@@ -402,7 +449,11 @@ fn check_amounts(life: &Life<'_>, act: &LoanAct, amount: Money) -> Result<(), St
 }
 
 fn check_reschedule(act: &LoanAct) -> Result<(), Status> {
-    let LoanAct::Reschedule { shift, rate, periods } = act else { return Ok(()) };
+    let LoanAct::Reschedule { shift, rate, periods, first_due_on } = act else { return Ok(()) };
+    if first_due_on.is_some() {
+        let is_whole = shift.is_none() && periods.is_some();
+        return if is_whole { Ok(()) } else { Err(Status::RescheduleMustNameOne) };
+    }
     let named = [shift.is_some(), rate.is_some(), periods.is_some()].into_iter().filter(|is| *is).count();
     if named == 1 { Ok(()) } else { Err(Status::RescheduleMustNameOne) }
 }

@@ -7,10 +7,10 @@
 use super::accrual;
 use super::classes::Class;
 use super::control::{Position, Role};
-use super::life::Life;
+use super::life::{ChargedOff, Life, Sold};
 use super::money::{Money, Parts};
 use super::product::Product;
-use super::row::Row;
+use super::row::{Row, RowKind};
 use super::share::split;
 use fen_terms::Day;
 
@@ -60,17 +60,43 @@ fn recognised(row: &Row, until: Day) -> Recognised {
     }
 }
 
+/// What was earned of a loan by a day: interest billed or paid, fees and penalties charged.
+pub(super) fn earned(life: &Life<'_>, until: Day) -> Parts {
+    let interest = life.rows.iter().map(|row| recognised(row, until).earned).sum();
+    let due: Parts = life.rows.iter().map(|row| row.due).sum();
+    let deferred = fees_deferred(life, until);
+    Parts {
+        principal: Money::ZERO,
+        interest,
+        fees: due.fees - deferred.0 - deferred.1,
+        penalties: due.penalties,
+    }
+}
+
+fn fees_deferred(life: &Life<'_>, until: Day) -> (Money, Money) {
+    life.rows
+        .iter()
+        .map(|row| row.fees_deferred(until))
+        .fold((Money::ZERO, Money::ZERO), |sum, row| (sum.0 + row.0, sum.1 + row.1))
+}
+
+/// What the subsidising party is billed for the interest of rows due by a day.
+pub(super) fn subsidised(life: &Life<'_>, until: Day) -> Money {
+    life.rows.iter().filter(|row| row.due_on <= until).map(|row| row.subsidised).sum()
+}
+
 /// The position of a loan.
 pub fn position(life: &Life<'_>, product: &Product, as_of: Day) -> Position {
     let mut position = match &life.charged_off {
-        Some(snapshot) => charged_off(life, &snapshot.paid, &snapshot.outstanding, snapshot.credited),
+        Some(snapshot) => charged_off(life, snapshot),
         None => on_the_books(life, product, as_of),
     };
     position[Role::Overpaid] = -life.overpaid;
     position[Role::Recovery] -= life.recovered;
+    compensate(&mut position, product);
     share_with_funders(&mut position, life, product);
-    if life.sold.is_some() {
-        hand_over(&mut position);
+    if let Some(sold) = &life.sold {
+        hand_over(&mut position, life, sold, as_of);
     }
     provide(&mut position, product, standing(life, product, as_of).class);
     position
@@ -87,14 +113,17 @@ fn on_the_books(life: &Life<'_>, product: &Product, as_of: Day) -> Position {
     let mut position = Position::default();
     position[Role::Principal] = outstanding.principal;
     position[Role::InterestReceivable] = sum(|row| row.unpaid);
-    position[Role::FeeReceivable] = outstanding.fees;
+    let deferred = fees_deferred(life, until);
+    position[Role::SubsidyReceivable] = subsidised(life, until);
+    position[Role::FeeReceivable] = outstanding.fees - deferred.0;
     position[Role::PenaltyReceivable] = outstanding.penalties;
     position[Role::InterestIncome] = -sum(|row| row.earned);
-    position[Role::FeeIncome] = -due.fees;
+    position[Role::FeeIncome] = deferred.0 + deferred.1 - due.fees;
     position[Role::PenaltyIncome] = -due.penalties;
     position[Role::Waived] = sum(|row| row.waived) + waived.fees + waived.penalties;
     position[Role::WrittenOff] =
-        sum(|row| row.written_off) + written_off.principal + written_off.fees + written_off.penalties;
+        sum(|row| row.written_off) + written_off.principal + written_off.fees + written_off.penalties
+            - deferred.1;
     if standing(life, product, as_of).is_non_accrual {
         let (interest, penalties) = (position[Role::InterestReceivable], position[Role::PenaltyReceivable]);
         position[Role::InterestIncome] += interest;
@@ -105,43 +134,72 @@ fn on_the_books(life: &Life<'_>, product: &Product, as_of: Day) -> Position {
 }
 
 /// A loan that is no asset any more: what was outstanding is an expense, what came in since is recovery.
-fn charged_off(life: &Life<'_>, paid: &Parts, outstanding: &Parts, credited: Money) -> Position {
+fn charged_off(life: &Life<'_>, snapshot: &ChargedOff) -> Position {
+    let ChargedOff { on, outstanding, paid, credited } = snapshot;
+    let borne = subsidised(life, *on);
     let paid_now: Parts = life.rows.iter().map(|row| row.paid).sum();
     let credited_now: Money = life.rows.iter().map(|row| row.credited).sum();
     let mut position = Position::default();
-    position[Role::InterestIncome] = -paid.interest;
+    position[Role::InterestIncome] = -(paid.interest + borne);
+    position[Role::SubsidyReceivable] = borne;
     position[Role::FeeIncome] = -paid.fees;
     position[Role::PenaltyIncome] = -paid.penalties;
-    position[Role::WrittenOff] = outstanding.principal + credited_now - credited;
+    position[Role::WrittenOff] = outstanding.principal + credited_now - *credited;
     position[Role::Recovery] = -(paid_now - *paid).total();
     position
 }
 
-/// Gives each funder its part of the principal at stake and of the interest and penalties paid.
+/// Bills the compensating party its share of what was lost and has not come back.
+fn compensate(position: &mut Position, product: &Product) {
+    let Some(compensation) = &product.compensation else { return };
+    let billed = compensation.of(position[Role::WrittenOff] + position[Role::Recovery]);
+    position[Role::CompensationReceivable] = billed;
+    position[Role::WrittenOff] -= billed;
+}
+
+/// Gives each funder its part of the principal at stake, of losses and of what came back, and of the interest paid or
+/// borne by others. Fees and penalties stay with the bank, which does the work.
 fn share_with_funders(position: &mut Position, life: &Life<'_>, product: &Product) {
     if product.funders.is_empty() {
         return;
     }
-    let paid: Parts = life.rows.iter().map(|row| row.paid).sum();
+    let paid: Money = life.rows.iter().map(|row| row.paid.interest).sum();
+    let until = life.charged_off.as_ref().map(|snapshot| snapshot.on);
+    let paid = match until {
+        Some(_) => -position[Role::InterestIncome],
+        None => paid + position[Role::SubsidyReceivable],
+    };
     let stakes = split(position[Role::Principal], &product.funders);
     let losses = split(position[Role::WrittenOff].or_zero(), &product.funders);
-    let interest = split(paid.interest, &product.funders);
-    for (place, ((stake, loss), interest)) in stakes.into_iter().zip(losses).zip(interest).enumerate() {
+    let recovered = split((-position[Role::Recovery]).or_zero(), &product.funders);
+    let interest = split(paid, &product.funders);
+    for (place, stake) in stakes.into_iter().enumerate() {
         let Some(role) = Role::funder(place) else { continue };
-        position[role] = stake + loss - interest;
+        let part = |parts: &[Money]| parts.get(place).copied().unwrap_or_default();
+        position[role] = stake + part(&losses) - part(&interest) - part(&recovered);
         position[Role::Principal] -= stake;
-        position[Role::WrittenOff] -= loss;
-        position[Role::InterestIncome] += interest;
+        position[Role::WrittenOff] -= part(&losses);
+        position[Role::InterestIncome] += part(&interest);
+        position[Role::Recovery] += part(&recovered);
     }
 }
 
-/// The buyer bears what was an asset.
-fn hand_over(position: &mut Position) {
+/// The buyer bears what was an asset, and has what was earned since.
+fn hand_over(position: &mut Position, life: &Life<'_>, sold: &Sold, as_of: Day) {
     for role in [Role::Principal, Role::InterestReceivable, Role::FeeReceivable, Role::PenaltyReceivable] {
         let amount = position[role];
         position[role] = Money::ZERO;
         position[Role::Sold] += amount;
     }
+    if life.charged_off.is_some() {
+        return;
+    }
+    let now = earned(life, as_of);
+    let since = Parts { principal: Money::ZERO, ..now - sold.earned };
+    position[Role::InterestIncome] += since.interest;
+    position[Role::FeeIncome] += since.fees;
+    position[Role::PenaltyIncome] += since.penalties;
+    position[Role::Sold] -= since.total();
 }
 
 fn provide(position: &mut Position, product: &Product, class: Class) {
@@ -164,6 +222,12 @@ pub fn next_change(life: &Life<'_>, product: &Product, as_of: Day) -> Option<Day
     let overdue = life.overdue_since(as_of);
     let runs_daily = overdue.is_some() && (life.bears_lateness() || product.collects);
     let tomorrow = if runs_daily { as_of.plus_days(1) } else { None };
+    let late_fee = product.fees.late.and_then(|late| {
+        let unpaid = open.clone().filter(|row| !row.has_late_fee && row.kind == RowKind::Instalment);
+        let days = unpaid.filter_map(|row| row.due_on.plus_days(i64::from(late.after_days)));
+        days.filter(|day| *day > as_of).min()
+    });
+    let given_up = overdue.and_then(|since| since.plus_days(i64::from(product.write_off_days?)));
     let aged = overdue.and_then(|since| {
         let days = since.days_until(as_of).max(0).unsigned_abs();
         since.plus_days(i64::from(product.classes.next_threshold(days)?))
@@ -171,5 +235,12 @@ pub fn next_change(life: &Life<'_>, product: &Product, as_of: Day) -> Option<Day
     if life.written_off_on.is_some() {
         return None;
     }
-    billed.chain(missed).chain(tomorrow).chain(aged).filter(|day| *day > as_of).min()
+    billed
+        .chain(missed)
+        .chain(tomorrow)
+        .chain(late_fee)
+        .chain(given_up)
+        .chain(aged)
+        .filter(|day| *day > as_of)
+        .min()
 }

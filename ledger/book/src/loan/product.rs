@@ -6,13 +6,17 @@
 use super::allocation::{Allocation, InAdvance};
 use super::classes::Classes;
 use super::contract::{Contract, InterestOn, Prepayment, SettlementDay};
-use super::money::Money;
+use super::fees::Fees;
+use super::holidays::Holidays;
+use super::money::{MONEY_MAX, Money};
 use super::status::LoanStatus;
+use super::subsidy::{Compensation, Subsidy};
 use crate::quantity::LedgerCode;
 use fen_terms::{
     Accrual, Amortisation, Day, DayCount, FlatBase, Grace, InterestMethod, LaterDraws, Percent, Period, Rate,
     Rounding, Terms, Timing,
 };
+use std::sync::Arc;
 
 /// Names a product.
 pub type ProductId = u128;
@@ -149,136 +153,59 @@ pub struct Product {
     pub funders: Vec<Funder>,
     /// The stop switch: no new money while it is on.
     pub is_stopped: bool,
+    /// What is charged of itself.
+    pub fees: Fees,
+    /// How due days avoid days off, if they do.
+    pub holidays: Option<Arc<Holidays>>,
+    /// How often a loan may be drawn upon; `None` is no bound but that of schedules.
+    pub draws_max: Option<u16>,
+    /// Whether what is repaid of a line can be drawn again.
+    pub line: LineKind,
+    /// So many days past due, day-end writes a loan off.
+    pub write_off_days: Option<u16>,
+    /// Who bears a part of the interest.
+    pub subsidy: Option<Subsidy>,
+    /// Who makes good a part of the loss.
+    pub compensation: Option<Compensation>,
 }
 
-/// Why a product was refused, in checking order: the field at fault.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[repr(u16)]
-pub enum ProductStatus {
-    /// Zero names nothing.
-    IdMustNotBeZero = 10,
-    /// The largest id is reserved.
-    IdMustNotBeIntMax = 20,
-    /// Zero is no currency.
-    LedgerMustNotBeZero = 30,
-    /// A product keeps its currency.
-    LedgerMustNotChange = 40,
-    /// `periods` and `due_dates` say the same thing twice.
-    PeriodsAndDueDatesAreExclusive = 50,
-    /// `amount.min` is above `amount.max`.
-    AmountBandIsEmpty = 60,
-    /// `periods.min` is above `periods.max`.
-    PeriodsBandIsEmpty = 70,
-    /// `rate.min` is above `rate.max`.
-    RateBandIsEmpty = 80,
-    /// The stated rate lies outside the product's own band.
-    RateOutsideBand = 90,
-    /// The stated periods lie outside the product's own band.
-    PeriodsOutsideBand = 100,
-    /// A bullet loan and a flat or level instalment exclude each other: a down payment cannot be all of a loan.
-    DownPaymentMustBeBelowHundred = 110,
-    /// Class thresholds must rise.
-    ClassThresholdsMustRise = 120,
-    /// Stage thresholds must rise.
-    StageThresholdsMustRise = 130,
-    /// Provision rates are shares of a loan.
-    ProvisionRateAboveHundred = 140,
-    /// Funders' shares leave the bank nothing, or less.
-    FunderSharesMustStayBelowHundred = 150,
-    /// More funders than there may be.
-    TooManyFunders = 160,
-    /// A funder is listed twice.
-    FundersMustDiffer = 170,
-    /// More regions than there may be.
-    TooManyRegions = 180,
-    /// Another product's control accounts have the same numbers.
-    IdCollides = 190,
-    /// The very same product is in force.
-    Exists = 200,
-    /// In force from now on, as a new version where there was one.
-    Created = 0,
+/// Whether what is repaid of a line can be drawn again.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum LineKind {
+    /// It can.
+    #[default]
+    Revolving,
+    /// All draws together stay within the line.
+    ClosedEnd,
 }
 
-impl ProductStatus {
-    /// The name that people and programs read.
+impl LineKind {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Revolving, Self::ClosedEnd];
+
+    /// The name in a product.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::IdMustNotBeZero => "id_must_not_be_zero",
-            Self::IdMustNotBeIntMax => "id_must_not_be_int_max",
-            Self::LedgerMustNotBeZero => "ledger_must_not_be_zero",
-            Self::LedgerMustNotChange => "ledger_must_not_change",
-            Self::PeriodsAndDueDatesAreExclusive => "periods_and_due_dates_are_exclusive",
-            Self::AmountBandIsEmpty => "amount_band_is_empty",
-            Self::PeriodsBandIsEmpty => "periods_band_is_empty",
-            Self::RateBandIsEmpty => "rate_band_is_empty",
-            Self::RateOutsideBand => "rate_outside_band",
-            Self::PeriodsOutsideBand => "periods_outside_band",
-            Self::DownPaymentMustBeBelowHundred => "down_payment_must_be_below_hundred",
-            Self::ClassThresholdsMustRise => "class_thresholds_must_rise",
-            Self::StageThresholdsMustRise => "stage_thresholds_must_rise",
-            Self::ProvisionRateAboveHundred => "provision_rate_above_hundred",
-            Self::FunderSharesMustStayBelowHundred => "funder_shares_must_stay_below_hundred",
-            Self::TooManyFunders => "too_many_funders",
-            Self::FundersMustDiffer => "funders_must_differ",
-            Self::TooManyRegions => "too_many_regions",
-            Self::IdCollides => "id_collides",
-            Self::Exists => "exists",
-            Self::Created => "created",
+            Self::Revolving => "revolving",
+            Self::ClosedEnd => "closed_end",
         }
+    }
+
+    /// The choice of a name, or `None` where there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
     }
 }
 
 /// Compares two percentages exactly.
-fn exceeds(a: Percent, b: Percent) -> bool {
+pub(super) fn exceeds(a: Percent, b: Percent) -> bool {
     let left = u128::from(a.numerator()).saturating_mul(u128::from(b.denominator()));
     let right = u128::from(b.numerator()).saturating_mul(u128::from(a.denominator()));
     left > right
 }
 
 impl Product {
-    /// What is wrong with the product by itself, if anything.
-    pub fn first_contradiction(&self) -> Option<ProductStatus> {
-        use ProductStatus as Status;
-        let rules = [
-            (self.id == 0, Status::IdMustNotBeZero),
-            (self.id == u128::MAX, Status::IdMustNotBeIntMax),
-            (self.ledger.is_zero(), Status::LedgerMustNotBeZero),
-            (
-                self.terms.periods.is_some() && self.terms.due_dates.is_some(),
-                Status::PeriodsAndDueDatesAreExclusive,
-            ),
-            (self.amount.is_empty(), Status::AmountBandIsEmpty),
-            (self.periods.is_empty(), Status::PeriodsBandIsEmpty),
-            (
-                matches!((self.rate.min, self.rate.max), (Some(min), Some(max)) if exceeds(min, max)),
-                Status::RateBandIsEmpty,
-            ),
-            (self.terms.rate.is_some_and(|rate| self.is_rate_outside(rate.percent)), Status::RateOutsideBand),
-            (
-                self.terms.periods.is_some_and(|count| self.is_periods_outside(count)),
-                Status::PeriodsOutsideBand,
-            ),
-            (
-                self.terms
-                    .down_payment
-                    .is_some_and(|share| share.numerator() >= share.denominator().saturating_mul(100)),
-                Status::DownPaymentMustBeBelowHundred,
-            ),
-            (!self.classes.thresholds_rise(), Status::ClassThresholdsMustRise),
-            (!self.classes.stages_rise(), Status::StageThresholdsMustRise),
-            (
-                self.classes.provision.iter().any(|rate| rate.exceeds_hundred()),
-                Status::ProvisionRateAboveHundred,
-            ),
-            (!self.leaves_the_bank_a_share(), Status::FunderSharesMustStayBelowHundred),
-            (self.funders.len() > FUNDERS_MAX, Status::TooManyFunders),
-            (self.has_funder_twice(), Status::FundersMustDiffer),
-            (self.limits.regions.len() > REGIONS_MAX, Status::TooManyRegions),
-        ];
-        rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, status)| status)
-    }
-
-    fn leaves_the_bank_a_share(&self) -> bool {
+    pub(super) fn leaves_the_bank_a_share(&self) -> bool {
         let shares = self
             .funders
             .iter()
@@ -286,7 +213,7 @@ impl Product {
         shares.sum::<num_rational::BigRational>() < super::accrual::ratio(100, 1)
     }
 
-    fn has_funder_twice(&self) -> bool {
+    pub(super) fn has_funder_twice(&self) -> bool {
         let mut ids: Vec<u128> = self.funders.iter().map(|funder| funder.id).collect();
         ids.sort_unstable();
         ids.windows(2).any(|pair| pair[0] == pair[1])
@@ -298,7 +225,7 @@ impl Product {
             || self.rate.max.is_some_and(|max| exceeds(rate, max))
     }
 
-    fn is_periods_outside(&self, periods: u16) -> bool {
+    pub(super) fn is_periods_outside(&self, periods: u16) -> bool {
         self.periods.is_below(periods) || self.periods.is_above(periods)
     }
 
@@ -345,6 +272,13 @@ impl Product {
             interest_on: self.interest_on,
             settlement_day: self.settlement_day,
             penalty_multiple: self.penalty_multiple,
+            fees: self.fees,
+            holidays: self.holidays.clone(),
+            subsidy: self.subsidy,
+            subsidy_room: match self.subsidy {
+                Some(Subsidy { borrower_max: Some(_), .. }) | None => Money::ZERO,
+                Some(Subsidy { borrower_max: None, .. }) => Money::from_minor(MONEY_MAX),
+            },
         })
     }
 

@@ -15,6 +15,9 @@ use num_traits::Zero;
 impl Life<'_> {
     /// Takes a draw into the schedule: every row gets the difference between the plans without and with it.
     pub(super) fn draw(&mut self, amount: Money, on: Day) -> Result<(), LoanStatus> {
+        if self.draws.is_empty() {
+            self.avoid_days_off(on)?;
+        }
         let before = if self.draws.is_empty() { Vec::new() } else { self.plan()? };
         self.draws.push(Draw { on, amount: to_terms(amount) });
         let after = match self.plan() {
@@ -33,10 +36,40 @@ impl Life<'_> {
         self.lay_spans(0)?;
         self.movements.push((on, -amount));
         self.sort_rows();
+        self.lay_fees(on);
         if self.contract.interest_on == InterestOn::Balance {
             self.reprice(0, Some(on));
         }
         Ok(())
+    }
+
+    /// Moves the due days that follow from the first draw off the days on which the bank does no business.
+    fn avoid_days_off(&mut self, on: Day) -> Result<(), LoanStatus> {
+        if self.contract.holidays.is_some() {
+            let terms = Terms { disbursed_on: on, ..self.terms.clone() };
+            let spans = spans(&terms).map_err(LoanStatus::Terms)?;
+            let due_dates = spans.iter().map(|span| self.rolled(span.due)).collect();
+            self.terms.timing = Timing::Dates { due_dates, period: self.period() };
+        }
+        Ok(())
+    }
+
+    /// A due day, off the days on which the bank does no business.
+    pub(super) fn rolled(&self, day: Day) -> Day {
+        self.contract.holidays.as_ref().map_or(day, |holidays| holidays.rolled(day))
+    }
+
+    /// Gives the instalments due after a day the product's own fee, as they are planned.
+    pub(super) fn lay_fees(&mut self, on: Day) {
+        let Some(rule) = self.contract.fees.instalment else { return };
+        let rounding = &self.contract.terms.rounding;
+        for row in &mut self.rows {
+            if row.kind == RowKind::Instalment && row.due_on > on && row.paid.fees.is_zero() {
+                let fee = rule.of(row.principal_scheduled() + row.due.interest, rounding);
+                row.due.fees += fee - row.fee_planned;
+                row.fee_planned = fee;
+            }
+        }
     }
 
     /// The plan of all draws so far, on the terms as they stand.
@@ -72,7 +105,7 @@ impl Life<'_> {
     }
 
     /// Gives the instalments from a place on their periods, as the due days make them.
-    fn lay_spans(&mut self, first: usize) -> Result<(), LoanStatus> {
+    pub(super) fn lay_spans(&mut self, first: usize) -> Result<(), LoanStatus> {
         let mut terms = self.terms.clone();
         terms.disbursed_on = self.draws.first().map_or(terms.disbursed_on, |draw| draw.on);
         let spans = spans(&terms).map_err(LoanStatus::Terms)?;
@@ -97,7 +130,7 @@ impl Life<'_> {
         }
     }
 
-    fn instalments(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn instalments(&self) -> impl Iterator<Item = usize> {
         let is_instalment = |(_, row): &(usize, &Row)| row.kind == RowKind::Instalment;
         self.rows.iter().enumerate().filter(is_instalment).map(|(index, _)| index)
     }
@@ -132,7 +165,7 @@ impl Life<'_> {
         }
         let is_open = |index: &&usize| {
             self.rows.get(**index).is_some_and(|row| {
-                row.principal_scheduled_paid() + row.paid.interest
+                row.principal_scheduled_paid() + row.paid.interest + row.subsidised
                     < row.principal_scheduled() + row.due.interest
             })
         };
@@ -241,7 +274,7 @@ impl Life<'_> {
         }
         let mut due_dates: Vec<Day> = indices.iter().filter_map(due_on).collect();
         for (count, place) in (first..due_dates.len()).enumerate() {
-            let shifted = self.shifted(to, due_dates[place], from, count);
+            let shifted = self.shifted(to, due_dates[place], from, count).map(|day| self.rolled(day));
             due_dates[place] = shifted.ok_or(LoanStatus::DueDateOutOfRange)?;
         }
         self.set_due_dates(due_dates, first)?;
@@ -256,7 +289,7 @@ impl Life<'_> {
         }
     }
 
-    fn period(&self) -> Option<fen_terms::Period> {
+    pub(super) fn period(&self) -> Option<fen_terms::Period> {
         match &self.terms.timing {
             Timing::Regular { period, .. } => Some(*period),
             Timing::Dates { period, .. } => *period,
@@ -299,13 +332,15 @@ impl Life<'_> {
         let period = self.period().ok_or(LoanStatus::PeriodMustBeKnown)?;
         while due_dates.len() < wanted {
             let count = u32::try_from(due_dates.len()).unwrap_or(u32::MAX);
-            due_dates.push(anchor.plus_periods(period, count).ok_or(LoanStatus::DueDateOutOfRange)?);
+            let due_on = anchor.plus_periods(period, count).ok_or(LoanStatus::DueDateOutOfRange)?;
+            due_dates.push(self.rolled(due_on));
         }
         due_dates.truncate(wanted);
         self.match_rows(&indices, &due_dates)?;
         self.set_due_dates(due_dates, first)?;
         self.solve_levels(first, self.terms.rate)?;
         self.reprice(first, self.as_of_for_plan());
+        self.lay_fees(on);
         Ok(())
     }
 
@@ -333,7 +368,7 @@ impl Life<'_> {
     }
 
     /// Solves the levels of the instalments from a place on, for the principal that they are to bring back.
-    fn solve_levels(&mut self, first: usize, rate: Rate) -> Result<(), LoanStatus> {
+    pub(super) fn solve_levels(&mut self, first: usize, rate: Rate) -> Result<(), LoanStatus> {
         let indices: Vec<usize> = self.instalments().skip(first).collect();
         let before: Money = (self.instalments().take(first))
             .filter_map(|index| self.rows.get(index))
@@ -376,6 +411,11 @@ impl Life<'_> {
             Prepayment::ShortenTerm | Prepayment::KeepInstalments | Prepayment::FullSettlementOnly => {}
         }
         self.reprice(first, self.as_of_for_plan());
+        let is_bare =
+            |row: &Row| row.kind == RowKind::Instalment && row.due_on > on && row.level_is_nothing();
+        for row in self.rows.iter_mut().filter(|row| is_bare(row)) {
+            row.drop_planned_fee();
+        }
         self.rows.retain(|row| {
             row.kind != RowKind::Instalment
                 || row.due_on <= on
@@ -384,7 +424,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    fn as_of_for_plan(&self) -> Option<Day> {
+    pub(super) fn as_of_for_plan(&self) -> Option<Day> {
         match self.contract.interest_on {
             InterestOn::Schedule => None,
             InterestOn::Balance => Some(self.aged_to),

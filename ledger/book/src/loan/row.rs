@@ -1,4 +1,6 @@
 //! One row of a loan's living schedule: what is due, what of it was paid and when.
+//!
+//! **Invariant.** `due = paid + waived + written_off + subsidised + outstanding`, component by component.
 
 use super::allocation::Age;
 use super::money::{Component, Money, Parts};
@@ -13,6 +15,10 @@ pub enum RowKind {
     Instalment,
     /// A share of a draw, due on the draw's day.
     DownPayment,
+    /// A fee kept back from a draw.
+    DrawFee,
+    /// What was past due or accrued when the rest was spread anew, due with the first new instalment.
+    Arrears,
     /// Principal (and the interest on it up to that day) that was repaid outside the schedule.
     Prepayment,
     /// What fell due after the last instalment: charges, and repayments that were charged back.
@@ -25,6 +31,8 @@ impl RowKind {
         match self {
             Self::Instalment => "instalment",
             Self::DownPayment => "down_payment",
+            Self::DrawFee => "draw_fee",
+            Self::Arrears => "arrears",
             Self::Prepayment => "prepayment",
             Self::Extra => "extra",
         }
@@ -40,7 +48,7 @@ pub enum Level {
     Principal(Money),
 }
 
-/// A row. `due = paid + waived + written_off + outstanding`, component by component.
+/// A row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
     /// Names it within its loan for as long as the loan lives; `n`, its place, changes as rows are put between.
@@ -69,6 +77,12 @@ pub struct Row {
     pub waived: Parts,
     /// What was given up.
     pub written_off: Parts,
+    /// What of the interest somebody else bears.
+    pub subsidised: Money,
+    /// What of the fees is the product's own for this instalment: earned when it falls due or is paid.
+    pub fee_planned: Money,
+    /// Whether the fee for its lateness was charged.
+    pub has_late_fee: bool,
     /// Principal that came back into the row by chargebacks and by refunds that were too large.
     pub credited: Money,
     /// Interest that an earlier instalment, paid before it was due, could not take up, and that this one bears.
@@ -96,6 +110,9 @@ impl Row {
             paid_late: Parts::ZERO,
             waived: Parts::ZERO,
             written_off: Parts::ZERO,
+            subsidised: Money::ZERO,
+            fee_planned: Money::ZERO,
+            has_late_fee: false,
             credited: Money::ZERO,
             interest_carried: Money::ZERO,
             late_exact: BigRational::zero(),
@@ -103,9 +120,33 @@ impl Row {
         }
     }
 
-    /// What is still to be paid.
+    /// What the borrower still has to pay.
     pub fn outstanding(&self) -> Parts {
-        self.due - self.paid - self.waived - self.written_off
+        let mut parts = self.due - self.paid - self.waived - self.written_off;
+        parts.interest -= self.subsidised;
+        parts
+    }
+
+    /// What of its fees is not earned by a day: the product's own fee of an instalment that is not due yet, as far as
+    /// it is unpaid; and what of that was written off.
+    pub fn fees_deferred(&self, until: Day) -> (Money, Money) {
+        if self.due_on <= until {
+            return (Money::ZERO, Money::ZERO);
+        }
+        let open = self.fee_planned.min(self.outstanding().fees).or_zero();
+        (open, (self.fee_planned - open).min(self.written_off.fees).or_zero())
+    }
+
+    /// Whether neither principal nor interest is due.
+    pub fn level_is_nothing(&self) -> bool {
+        (self.due.principal + self.due.interest).is_zero()
+    }
+
+    /// Takes the product's own fee away, as far as it is unpaid.
+    pub fn drop_planned_fee(&mut self) {
+        let unpaid = self.fee_planned.min(self.outstanding().fees).or_zero();
+        self.due.fees -= unpaid;
+        self.fee_planned -= unpaid;
     }
 
     /// The principal due but for what was credited back: the schedule's own.

@@ -8,7 +8,6 @@ use super::accrual;
 use super::money::Money;
 use super::product::Funder;
 use fen_terms::Percent;
-use num_traits::ToPrimitive;
 
 /// The funders' parts of a total, in the order of the list; the bank's is the rest.
 pub fn split(total: Money, funders: &[Funder]) -> Vec<Money> {
@@ -18,8 +17,7 @@ pub fn split(total: Money, funders: &[Funder]) -> Vec<Money> {
 /// A share of a total, rounded down to the fen.
 pub fn share_of(total: Money, share: Percent) -> Money {
     let hundredth = accrual::ratio(share.numerator(), share.denominator()) / accrual::ratio(100, 1);
-    let part = (accrual::exact(total) * hundredth).floor().to_integer();
-    Money::new(part.to_i128().expect("a share of money is no more than the money"))
+    accrual::round_down(&(accrual::exact(total) * hundredth))
 }
 
 #[cfg(test)]

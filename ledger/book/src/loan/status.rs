@@ -42,8 +42,36 @@ loan_statuses! {
     IdMustNotBeZero = 20, "id_must_not_be_zero";
     /// The largest id is reserved.
     IdMustNotBeIntMax = 30, "id_must_not_be_int_max";
-    /// The id is taken by something else.
+    /// The id was taken by another op.
+    ExistsWithDifferentOp = 31, "exists_with_different_op";
+    /// The id was taken for another loan.
+    ExistsWithDifferentLoanId = 32, "exists_with_different_loan_id";
+    /// ... of another product.
+    ExistsWithDifferentProductId = 33, "exists_with_different_product_id";
+    /// ... through another account.
+    ExistsWithDifferentAccountId = 34, "exists_with_different_account_id";
+    /// ... over another amount.
+    ExistsWithDifferentAmount = 35, "exists_with_different_amount";
+    /// ... as of another day.
+    ExistsWithDifferentEffectiveOn = 36, "exists_with_different_effective_on";
+    /// ... with other terms of its own.
+    ExistsWithDifferentTerms = 37, "exists_with_different_terms";
+    /// ... with another decision, model, score, region, first-time mark or collateral.
+    ExistsWithDifferentFacts = 38, "exists_with_different_facts";
+    /// The id is taken by a transfer.
     ExistsWithDifferentFields = 40, "exists_with_different_fields";
+    /// ... going elsewhere where it is in advance.
+    ExistsWithDifferentInAdvance = 41, "exists_with_different_in_advance";
+    /// ... of another kind of charge.
+    ExistsWithDifferentKind = 42, "exists_with_different_kind";
+    /// ... due on another day.
+    ExistsWithDifferentDueOn = 43, "exists_with_different_due_on";
+    /// ... of another event.
+    ExistsWithDifferentEventId = 44, "exists_with_different_event_id";
+    /// ... to another day, rate or number of instalments.
+    ExistsWithDifferentSchedule = 45, "exists_with_different_schedule";
+    /// ... to another buyer.
+    ExistsWithDifferentOwner = 46, "exists_with_different_owner";
     /// The very same event was taken before.
     Exists = 50, "exists";
     /// The id was refused for good: what the refusal depended on may change, the answer does not.
@@ -86,6 +114,8 @@ loan_statuses! {
     LoanAlreadyChargedOff = 220, "loan_already_charged_off";
     /// It belongs to someone else from that day on.
     LoanSold = 230, "loan_sold";
+    /// Funders have a share in it: what they have at stake can't be sold with it.
+    LoanHasFunders = 235, "loan_has_funders";
     /// The event to reverse or waive isn't there.
     EventNotFound = 240, "event_not_found";
     /// The event belongs to another loan.
@@ -98,6 +128,8 @@ loan_statuses! {
     ChargeNotFound = 280, "charge_not_found";
     /// Nothing of the charge is unpaid.
     ChargeAlreadyPaid = 290, "charge_already_paid";
+    /// More than is owed of that kind.
+    ExceedsOwed = 295, "exceeds_owed";
     /// There is no overpaid balance so large.
     ExceedsOverpaid = 300, "exceeds_overpaid";
     /// More than was ever repaid.
@@ -118,7 +150,9 @@ loan_statuses! {
     PeriodMustBeKnown = 380, "period_must_be_known";
     /// What is to fall away was paid in advance.
     InstalmentsPaidInAdvance = 390, "instalments_paid_in_advance";
-    /// Reschedules name a day pair, a rate or a count: one of them.
+    /// There is nothing left to spread anew.
+    NothingOwed = 395, "nothing_owed";
+    /// Reschedules name a day pair, a rate or a count, or a first due day with a count: one of these.
     RescheduleMustNameOne = 400, "reschedule_must_name_one";
     /// The product fixes a term that the loan states otherwise.
     TermFixedByProduct = 410, "term_fixed_by_product";
@@ -144,6 +178,8 @@ loan_statuses! {
     ExceedsExposurePerBorrower = 510, "exceeds_exposure_per_borrower";
     /// More than the line has left.
     ExceedsLine = 520, "exceeds_line";
+    /// The product allows only so many draws of a loan.
+    ExceedsDraws = 525, "exceeds_draws";
     /// The account would go below its limit.
     ExceedsCredits = 530, "exceeds_credits";
     /// The account would go above its limit.

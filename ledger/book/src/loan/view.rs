@@ -1,8 +1,8 @@
 //! What a look-up shows of a loan, as of the business date.
 
-use super::event::EventId;
-use super::life::Effect;
-use super::loans::Loans;
+use super::event::{Event, EventId, EventKind};
+use super::life::{Effect, Life};
+use super::loans::{Loan, Loans};
 use super::money::{Money, Parts};
 use super::order::{Facts, LoanId};
 use super::position::{Standing, standing};
@@ -82,7 +82,7 @@ pub struct LoanView {
     pub owner: Option<u128>,
     /// What is kept with it.
     pub facts: Facts,
-    /// The schedule as it lives.
+    /// The schedule as it lives; of a line that nothing was drawn of yet, as it would be.
     pub rows: Vec<Row>,
     /// What each event did.
     pub effects: Vec<(EventId, Effect)>,
@@ -126,10 +126,19 @@ impl Loans {
             payoff: life.payoff(as_of).or_zero(),
             accrued: life.accrued(as_of),
             standing: standing(&life, self.product_of(loan), as_of),
-            owner: life.sold.map(|(owner, _)| owner),
+            owner: life.sold.map(|sold| sold.owner),
             facts: loan.facts,
             effects: life.effects.iter().map(|effect| (effect.event, *effect)).collect(),
-            rows: life.rows,
+            rows: if loan.events.is_empty() { planned_rows(loan) } else { life.rows },
         })
     }
+}
+
+/// What an approved loan will owe, were its line drawn in full on the day it was opened.
+fn planned_rows(loan: &Loan) -> Vec<Row> {
+    let Some(amount) = loan.line else { return Vec::new() };
+    let kind = EventKind::Disburse { amount };
+    let drawn = Event { id: 0, effective_on: loan.opened_on, sequence: 0, kind };
+    let life = Life::fold(&loan.contract, &[drawn], loan.opened_on);
+    life.expect("a line is opened only on terms that can be kept").rows
 }
