@@ -15,7 +15,7 @@ use crate::timing::Timing;
 use crate::workload::{Hot, Ids, Kinds, Workload, account_id};
 use crate::{Unwatched, Watch};
 use fen_book::loan::day_end::DayEndReply;
-use fen_book::loan::product::ProductStatus;
+use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::status::LoanStatus;
 use fen_ledger::{BusinessDate, Ledger, LoanCommand, LoanReply};
 use std::sync::atomic::{AtomicBool, Ordering};
