@@ -21,7 +21,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-pub use entries::{AccountBalances, AccountTransfers};
+pub use entries::{AccountBalances, AccountTransfers, EntriesAsked};
 pub use fault::{JournalFault, Piece};
 pub use query::{QueryTransfers, Records};
 
@@ -31,7 +31,7 @@ use crate::segment::{
     BLOCK_RECORDS, Reading, Segment, SegmentHash, Zone, encode, first_record, narrow, wide,
 };
 use fen_book::{
-    AccountFilter, AccountId, AccountSlot, CHUNK_RECORDS, Chunk, QueryFilter, RecordNumber, Transfer,
+    AccountFilter, AccountId, AccountSlot, CHUNK_RECORDS, Chunk, QueryFilter, RecordNumber, Stamp, Transfer,
     TransferId,
 };
 use files::{Files, OpenSegments};
@@ -449,7 +449,11 @@ impl Journal {
         newest_chunk: Option<u32>,
         filter: &AccountFilter,
     ) -> AccountTransfers<'_> {
-        AccountTransfers::new(self, slot, newest_chunk, filter)
+        let numbers = RecordNumber::ZERO..RecordNumber::MAX;
+        AccountTransfers::new(
+            self,
+            EntriesAsked { slot, newest_chunk, filter: *filter, numbers, closing: None },
+        )
     }
 
     /// As [`Journal::account_transfers`], each with the balances of the account right after it.
@@ -459,7 +463,31 @@ impl Journal {
         newest_chunk: Option<u32>,
         filter: &AccountFilter,
     ) -> AccountBalances<'_> {
-        AccountBalances::new(self, slot, newest_chunk, filter)
+        let numbers = RecordNumber::ZERO..RecordNumber::MAX;
+        self.account_entries(EntriesAsked { slot, newest_chunk, filter: *filter, numbers, closing: None })
+    }
+
+    /// As [`Journal::account_balances`], among some of the records.
+    pub fn account_entries(&self, asked: EntriesAsked) -> AccountBalances<'_> {
+        AccountBalances::new(self, asked)
+    }
+
+    /// The number of the first sealed record with a stamp at or above the given one; that of the first record not
+    /// sealed, where all are below. Costs one block.
+    pub fn number_at_stamp(&self, stamp: Stamp) -> Result<RecordNumber, JournalFault> {
+        let view = self.view();
+        let is_below = |known: &Result<Arc<Known>, JournalFault>| match known {
+            Ok(known) => Some(known.zone.stamps.max < stamp),
+            Err(_) => None,
+        };
+        // Stamps never fall along the journal; what cannot be read lies where its neighbours leave it.
+        let below = view.segments.iter().rposition(|known| is_below(known) == Some(true));
+        let number = narrow(below.map_or(0, |below| below + 1));
+        if wide(number) == view.segments.len() {
+            return Ok(first_record(number));
+        }
+        let position = self.segment_in(&view, number)?.position_at_stamp(stamp)?;
+        Ok(RecordNumber::new(first_record(number).get() + u64::from(position)))
     }
 
     /// The sealed transfers below a record number that pass the filter, in its order and up to its limit. Give the

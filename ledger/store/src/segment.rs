@@ -301,8 +301,13 @@ impl Segment {
     }
 
     pub(crate) fn block(&self, number: u32) -> Result<Block, JournalFault> {
+        self.block_over(number, None)
+    }
+
+    /// As [`Segment::block`], into the memory of a block that is not needed any more.
+    pub(crate) fn block_over(&self, number: u32, spent: Option<Block>) -> Result<Block, JournalFault> {
         let range = self.directory.block(number).ok_or_else(|| self.nowhere(Piece::Block(number)))?;
-        Block::read(&self.home(), number, &range)
+        Block::read(&self.home(), number, &range, spent)
     }
 
     fn account_page(&self, number: u32) -> Result<AccountPage, JournalFault> {

@@ -65,3 +65,14 @@ pub(super) fn post(balances: &mut Balances, block: &Block, row: usize, side: Sid
     *pending = minus(plus(*pending, movement.reserved), movement.released);
     *posted = plus(*posted, movement.posted);
 }
+
+/// The reverse of [`post`]: what the balances were before that row.
+pub(super) fn take_back(balances: &mut Balances, block: &Block, row: usize, side: Side) {
+    let movement = movement(block, row);
+    let (pending, posted) = match side {
+        Side::Debit => (&mut balances.debits_pending, &mut balances.debits_posted),
+        Side::Credit => (&mut balances.credits_pending, &mut balances.credits_posted),
+    };
+    *pending = plus(minus(*pending, movement.reserved), movement.released);
+    *posted = minus(*posted, movement.posted);
+}

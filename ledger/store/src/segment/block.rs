@@ -83,7 +83,7 @@ impl Rows {
 /// A block read back.
 pub(crate) struct Block {
     body: Body,
-    columns: Columns<{ field::COUNT }>,
+    columns: Box<Columns<{ field::COUNT }>>,
 }
 
 #[inline]
@@ -97,10 +97,19 @@ fn narrow_16(value: u64) -> u16 {
 }
 
 impl Block {
-    pub(crate) fn read(home: &Home<'_>, number: u32, range: &Range<u64>) -> Result<Self, JournalFault> {
+    /// Reads a block, into the memory of one that is not needed any more.
+    pub(crate) fn read(
+        home: &Home<'_>,
+        number: u32,
+        range: &Range<u64>,
+        spent: Option<Self>,
+    ) -> Result<Self, JournalFault> {
         let piece = Piece::Block(number);
-        let body = home.read(piece, range)?;
-        let columns = Columns::parse(&mut Cursor::new(body.bytes(), body.end()), BLOCK_RECORDS)
+        let (memory, mut columns) =
+            spent.map(|spent| (spent.body.into_memory(), spent.columns)).unwrap_or_default();
+        let body = home.read_over(piece, range, memory)?;
+        columns
+            .read(&mut Cursor::new(body.bytes(), body.end()), BLOCK_RECORDS)
             .map_err(|malformed| home.malformed(piece, range.start, malformed))?;
         Ok(Self { body, columns })
     }

@@ -47,6 +47,50 @@ pub(crate) struct Linear {
     exception_values: usize,
 }
 
+/// A bit for each index.
+pub(crate) type Marks = [u64; COLUMN_MAX / 64];
+
+/// Packed values of one width.
+struct Packed {
+    start: usize,
+    width: u32,
+    count: usize,
+}
+
+/// Sets the bit of each index whose packed value is `wanted`: as many at once as one load of eight bytes holds,
+/// compared side by side. Nearly always none of them is it, and nothing else is done.
+fn mark_packed(bytes: &[u8], packed: &Packed, wanted: u64, rows: &mut Marks) {
+    let count = packed.count.min(COLUMN_MAX);
+    if !(1..=28).contains(&packed.width) {
+        for index in 0..count {
+            let holds = unpack(bytes, packed.start, packed.width, index) == wanted;
+            rows[index / 64] |= u64::from(holds) << (index % 64);
+        }
+        return;
+    }
+    // A load begins up to seven bits before its first value.
+    let width = wide(packed.width);
+    let at_once = 57 / width;
+    let ones = (0..at_once).fold(0u64, |ones, place| ones | 1 << (place * width));
+    let (keep, low) = (ones * mask(packed.width), ones * mask(packed.width - 1));
+    let sought = ones * wanted;
+    for first in (0..count).step_by(at_once) {
+        let bit = first * width;
+        let window = bytes.get(packed.start + bit / 8..).and_then(<[u8]>::first_chunk::<8>);
+        let Some(window) = window else { return };
+        let differs = ((u64::from_le_bytes(*window) >> (bit % 8)) ^ sought) & keep;
+        // The highest bit of a value's place is left set where no bit of it differs.
+        let mut equal = keep & !low & !(((differs & low) + low) | differs);
+        while equal != 0 {
+            let index = first + wide(equal.trailing_zeros()) / width;
+            if index < count {
+                rows[index / 64] |= 1 << (index % 64);
+            }
+            equal &= equal - 1;
+        }
+    }
+}
+
 /// See [`Column::Dictionary`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Dictionary {
@@ -84,16 +128,21 @@ impl Linear {
         self.base.wrapping_add(self.slope.wrapping_mul(index_u64(index)))
     }
 
-    /// As [`Column::mark`], for residuals of at most 56 bits: no value is kept, and no branch depends on one.
-    fn mark(&self, bytes: &[u8], count: usize, residual: u64, rows: &mut [u64; COLUMN_MAX / 64]) {
-        let packed = bytes.get(self.packed..).unwrap_or_default();
-        let (width, keep) = (wide(self.width), mask(self.width));
-        let mut bit = 0;
-        for index in 0..count.min(COLUMN_MAX) {
-            let Some(window) = packed.get(bit / 8..).and_then(<[u8]>::first_chunk::<8>) else { return };
-            let value = (u64::from_le_bytes(*window) >> (bit % 8)) & keep;
-            rows[index / 64] |= u64::from(value == residual) << (index % 64);
-            bit += width;
+    /// As [`Column::mark`], where the line is level.
+    fn mark(&self, bytes: &[u8], count: usize, wanted: u64, rows: &mut Marks) {
+        let residual = wanted.wrapping_sub(self.base);
+        if residual <= mask(self.width) {
+            mark_packed(bytes, &Packed { start: self.packed, width: self.width, count }, residual, rows);
+        }
+        for exception in 0..self.exceptions {
+            let Some(index) = bytes.get(self.exception_indexes + exception).copied().map(usize::from) else {
+                return;
+            };
+            if index < count {
+                let holds = eight(bytes, self.exception_values + 8 * exception) == wanted;
+                rows[index / 64] &= !(1 << (index % 64));
+                rows[index / 64] |= u64::from(holds) << (index % 64);
+            }
         }
     }
 
@@ -171,23 +220,25 @@ impl Column {
     }
 
     /// Sets in `rows` the bit of each of the first `count` indexes that hold `wanted`.
-    pub(crate) fn mark(&self, bytes: &[u8], count: usize, wanted: u64, rows: &mut [u64; COLUMN_MAX / 64]) {
-        if let Self::Linear(linear) = self
-            && linear.slope == 0
-            && linear.exceptions == 0
-            && linear.width <= 56
-        {
-            let residual = wanted.wrapping_sub(linear.base);
-            if residual <= mask(linear.width) {
-                linear.mark(bytes, count, residual, rows);
+    pub(crate) fn mark(&self, bytes: &[u8], count: usize, wanted: u64, rows: &mut Marks) {
+        match self {
+            Self::Linear(linear) if linear.slope == 0 => linear.mark(bytes, count, wanted, rows),
+            Self::Dictionary(dictionary) => {
+                let place =
+                    (0..dictionary.count).find(|place| eight(bytes, dictionary.values + 8 * place) == wanted);
+                if let Some(place) = place {
+                    let packed = Packed { start: dictionary.packed, width: dictionary.width, count };
+                    mark_packed(bytes, &packed, index_u64(place), rows);
+                }
             }
-            return;
-        }
-        let mut values = [0; COLUMN_MAX];
-        let values = &mut values[..count.min(COLUMN_MAX)];
-        self.fill(bytes, values);
-        for (index, value) in values.iter().enumerate() {
-            rows[index / 64] |= u64::from(*value == wanted) << (index % 64);
+            Self::Constant(_) | Self::Linear(_) => {
+                let mut values = [0; COLUMN_MAX];
+                let values = &mut values[..count.min(COLUMN_MAX)];
+                self.fill(bytes, values);
+                for (index, value) in values.iter().enumerate() {
+                    rows[index / 64] |= u64::from(*value == wanted) << (index % 64);
+                }
+            }
         }
     }
 

@@ -3,27 +3,38 @@
 use super::bits::{Cursor, Malformed};
 use super::column::{Column, encode_column};
 
-/// The columns of one piece.
+/// The columns of one piece. It is large: it stands where it was made, and is filled anew for the next piece.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<const N: usize> {
     columns: [Column; N],
 }
 
+impl<const N: usize> Default for Columns<N> {
+    fn default() -> Self {
+        Self { columns: [Column::Constant(0); N] }
+    }
+}
+
 impl<const N: usize> Columns<N> {
-    /// Reads the table that begins at the cursor, of `count` rows.
+    /// The table that begins at the cursor, of `count` rows.
     pub(crate) fn parse(cursor: &mut Cursor<'_>, count: usize) -> Result<Self, Malformed> {
+        let mut columns = Self::default();
+        columns.read(cursor, count)?;
+        Ok(columns)
+    }
+
+    /// Reads the table that begins at the cursor, of `count` rows, over what stands here.
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>, count: usize) -> Result<(), Malformed> {
         let begin = cursor.malformed();
         let present = cursor.word()?;
         if N < 32 && present >> N != 0 {
             return Err(begin);
         }
-        let mut columns = [Column::Constant(0); N];
-        for (index, column) in columns.iter_mut().enumerate() {
-            if present >> index & 1 == 1 {
-                *column = Column::parse(cursor, count)?;
-            }
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            *column =
+                if present >> index & 1 == 1 { Column::parse(cursor, count)? } else { Column::Constant(0) };
         }
-        Ok(Self { columns })
+        Ok(())
     }
 
     /// One column.

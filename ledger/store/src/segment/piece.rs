@@ -32,6 +32,11 @@ impl Body {
         &self.bytes
     }
 
+    /// The memory, to be read into again.
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Where the zeros begin.
     pub(crate) fn end(&self) -> usize {
         self.bytes.len() - SLACK
@@ -64,14 +69,27 @@ pub(crate) fn seal(piece: Piece, number: u32, start: usize, out: &mut Vec<u8>) {
 impl Home<'_> {
     /// Reads and checks the piece in `range`, which the caller knows to lie in the file.
     pub(crate) fn read(&self, piece: Piece, range: &Range<u64>) -> Result<Body, JournalFault> {
+        self.read_over(piece, range, Vec::new())
+    }
+
+    /// As [`Home::read`], into memory that was used before: it is neither asked for nor cleared again.
+    pub(crate) fn read_over(
+        &self,
+        piece: Piece,
+        range: &Range<u64>,
+        mut bytes: Vec<u8>,
+    ) -> Result<Body, JournalFault> {
         let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
         let Some(body) = length.checked_sub(CRC_BYTES) else {
             return Err(self.damaged(piece, range.start, "shorter than its checksum"));
         };
-        let mut bytes = vec![0; length + SLACK];
+        if bytes.len() < length + SLACK {
+            bytes.resize(length + SLACK, 0);
+        }
         self.file
             .read_at(&mut bytes[..length], range.start)
             .map_err(|source| JournalFault::disk(self.path, "reading", source))?;
+        bytes.truncate(length + SLACK);
         let stated = bytes[body..].first_chunk::<CRC_BYTES>().map_or(0, |sum| u32::from_le_bytes(*sum));
         if stated != checksum(piece, self.number, &bytes[..body]) {
             return Err(self.damaged(piece, range.start, "its checksum differs"));

@@ -1,55 +1,34 @@
-//! A reading keeps the last block (or all blocks, where they will be asked for again) and the account pages that it
-//! met, for records asked for one after another.
+//! A reading keeps the last block, whose memory serves for the next, and the account pages that it met, for records
+//! asked for one after another.
 
 use super::accounts::place;
-use super::{AccountPage, Block, PAGE_ACCOUNTS, Segment, block_of, wide};
+use super::{AccountPage, Block, PAGE_ACCOUNTS, Segment, TouchedAccount, block_of, wide};
 use crate::journal::JournalFault;
 use fen_book::{AccountId, Transfer, TransferId};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// See the module's words. It keeps at most the segment's whole dictionary.
 pub(crate) struct Reading {
     segment: Arc<Segment>,
     block: Option<(u32, Block)>,
-    /// Blocks read before, where they are kept.
-    kept: BTreeMap<u32, Block>,
-    keeping: bool,
     pages: Vec<Option<AccountPage>>,
 }
 
 impl Reading {
     pub(crate) fn new(segment: Arc<Segment>) -> Self {
         let pages = wide(segment.account_count()).div_ceil(PAGE_ACCOUNTS);
-        Self {
-            segment,
-            block: None,
-            kept: BTreeMap::new(),
-            keeping: false,
-            pages: std::iter::repeat_with(|| None).take(pages).collect(),
-        }
+        Self { segment, block: None, pages: std::iter::repeat_with(|| None).take(pages).collect() }
     }
 
     pub(crate) fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
 
-    /// From now on keeps every block that it reads: at most the whole segment.
-    pub(crate) fn keep_blocks(&mut self) {
-        self.keeping = true;
-    }
-
     /// The block of that number, read now unless it is held.
     pub(crate) fn block(&mut self, number: u32) -> Result<&Block, JournalFault> {
         if self.block.as_ref().is_none_or(|(held, _)| *held != number) {
-            let next = match self.kept.remove(&number) {
-                Some(kept) => kept,
-                None => self.segment.block(number)?,
-            };
-            let last = self.block.replace((number, next));
-            if self.keeping {
-                self.kept.extend(last);
-            }
+            let spent = self.block.take().map(|(_, block)| block);
+            self.block = Some((number, self.segment.block_over(number, spent)?));
         }
         match &self.block {
             Some((_, block)) => Ok(block),
@@ -71,6 +50,23 @@ impl Reading {
         let id = page.id(row);
         *held = Some(page);
         Ok(id)
+    }
+
+    /// The record in a row of a block, an entry of an account that is known.
+    pub(crate) fn entry_in(
+        &mut self,
+        number: u32,
+        row: usize,
+        account: &TouchedAccount,
+    ) -> Result<Transfer, JournalFault> {
+        let references = self.block(number)?.references(row);
+        let mut ids = [account.id; 2];
+        for (id, reference) in ids.iter_mut().zip(references) {
+            if reference != account.reference {
+                *id = self.account_id(reference)?;
+            }
+        }
+        Ok(self.block(number)?.record(row, ids[0], ids[1]))
     }
 
     /// The record in a row of a block.
