@@ -42,12 +42,13 @@ pub use command::{
     OpeningStatus, Outcome, QueryFilter, Receipt, Reply,
 };
 pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, PartPost, Touch};
+pub use loan::bank_days::BankDays;
 pub use opening::{AccountOpening, ChainEnd, LimitChange};
 pub use quantity::{
     AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
     TimeoutSeconds, TransferId,
 };
-pub use read::{Position, StampRange};
+pub use read::{Entry, Position, StampRange};
 pub use recall::{Named, Recall};
 pub use status::{CreateAccountStatus, CreateTransferStatus, SetLimitStatus};
 pub use transfer::{Transfer, TransferFlags};

@@ -7,8 +7,10 @@ use crate::accounts::{shown, wide};
 use crate::book::Book;
 use crate::command::{AccountFilter, BalanceLine, OpenPending, QueryFilter};
 use crate::journal::Chunk;
-use crate::quantity::{AccountId, AccountSlot, STAMP_MAX, Stamp};
+use crate::quantity::{AccountId, AccountSlot, RecordNumber, STAMP_MAX, Stamp};
 use crate::transfer::{Transfer, TransferFlags};
+use core::ops::Range;
+use std::collections::VecDeque;
 
 /// An inclusive range of stamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +95,17 @@ impl QueryFilter {
     }
 }
 
+/// One entry of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its place in the journal.
+    pub number: RecordNumber,
+    /// The transfer.
+    pub record: Transfer,
+    /// The account's balances after it.
+    pub balances: Balances,
+}
+
 /// An account and what is reserved on it, at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Position {
@@ -169,23 +182,86 @@ impl Book {
 
     /// The balances after each young transfer of one account that passes the filter.
     pub fn young_account_balances(&self, filter: &AccountFilter) -> Vec<BalanceLine> {
+        let line = |entry: Entry| BalanceLine { timestamp: entry.record.timestamp, balances: entry.balances };
+        let numbers = RecordNumber::ZERO..RecordNumber::MAX;
+        self.young_entries(filter, &numbers, |_| true).into_iter().map(line).collect()
+    }
+
+    /// The young transfers of one account that pass the filter, have one of these numbers and are `wanted`, each with
+    /// the account's balances after it.
+    pub fn young_entries(
+        &self,
+        filter: &AccountFilter,
+        numbers: &Range<RecordNumber>,
+        wanted: impl Fn(&Transfer) -> bool,
+    ) -> Vec<Entry> {
         let (Some(range), Some(slot)) = (filter.range(), self.accounts.slot_of(filter.account_id)) else {
             return Vec::new();
         };
-        let mut lines = Vec::new();
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        let mut entries = VecDeque::new();
         for chunk in self.young.chunks() {
-            let follow = Follow { chunk, slot };
-            follow.lines(|record, balances| {
-                if range.holds(record.timestamp) && filter.matches(record) {
-                    lines.push(BalanceLine { timestamp: record.timestamp, balances });
+            Follow { chunk, slot }.lines(|number, record, balances| {
+                let is_asked = numbers.contains(&number) && range.holds(record.timestamp);
+                if !is_asked || !filter.matches(record) || !wanted(record) {
+                    return;
+                }
+                // Newest first, the oldest make room.
+                if filter.reversed && entries.len() == limit {
+                    entries.pop_front();
+                }
+                if entries.len() < limit {
+                    entries.push_back(Entry { number, record: *record, balances });
                 }
             });
         }
-        if filter.reversed {
-            lines.reverse();
+        if filter.reversed { entries.into_iter().rev().collect() } else { entries.into() }
+    }
+
+    /// The number of the first young record; that of the next record, where there is none.
+    pub fn first_young(&self) -> RecordNumber {
+        self.young.chunks().next().map_or(self.young.next_number(), Chunk::first)
+    }
+
+    /// What an account had before a record, as far as young records tell: `None` for an older one.
+    pub fn young_balances_before(&self, slot: AccountSlot, number: RecordNumber) -> Option<Balances> {
+        if number < self.first_young() {
+            return None;
         }
-        lines.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
-        lines
+        let mut before = None;
+        for chunk in self.young.chunks() {
+            if let Some(touch) = chunk.touches.iter().find(|touch| touch.slot == slot) {
+                before.get_or_insert(touch.opening);
+            }
+            Follow { chunk, slot }.lines(|at, _, balances| {
+                if at < number {
+                    before = Some(balances);
+                }
+            });
+        }
+        Some(before.unwrap_or_else(|| self.accounts.get(slot).balances()))
+    }
+
+    /// The young record with that number.
+    pub fn young_record(&self, number: RecordNumber) -> Option<&Transfer> {
+        let chunk = self.young.chunks().rev().find(|chunk| chunk.first() <= number)?;
+        let position = number.get().saturating_sub(chunk.first().get());
+        chunk.records.get(usize::try_from(position).ok()?)
+    }
+
+    /// The number of the first record with a stamp at or above the given one, as far as young records tell: `None`
+    /// where an older one may have it.
+    pub fn young_number_at_stamp(&self, stamp: Stamp) -> Option<RecordNumber> {
+        let is_below = |record: &Transfer| record.timestamp < stamp;
+        let mut found = None;
+        for chunk in self.young.chunks() {
+            let position = chunk.records.partition_point(is_below);
+            if position > 0 {
+                let position = u64::try_from(position).unwrap_or(u64::MAX);
+                found = Some(RecordNumber::new(chunk.first().get().saturating_add(position)));
+            }
+        }
+        found
     }
 
     /// The number, plus one, of the newest sealed chunk with an entry of the account; zero where there is none.
@@ -209,7 +285,7 @@ struct Follow<'a> {
 
 impl Follow<'_> {
     /// Calls `line` with every record that moves the account, and its balances after it.
-    fn lines(&self, mut line: impl FnMut(&Transfer, Balances)) {
+    fn lines(&self, mut line: impl FnMut(RecordNumber, &Transfer, Balances)) {
         let Some(touch) = self.chunk.touches.iter().find(|touch| touch.slot == self.slot) else { return };
         let mut part_posts = self.chunk.part_posts.iter().peekable();
         let mut balances = touch.opening;
@@ -234,7 +310,8 @@ impl Follow<'_> {
                     *posted = posted.checked_add(record.amount).expect(HOLDS);
                 }
             }
-            line(record, balances);
+            let position = u64::try_from(position).unwrap_or(u64::MAX);
+            line(RecordNumber::new(self.chunk.first().get().saturating_add(position)), record, balances);
         }
     }
 }

@@ -169,6 +169,7 @@ impl Book {
     fn enter(&mut self, order: &LoanOrder, plan: LoanPlan, stamp: Stamp) {
         let id = plan.loan.id;
         self.loans.business_date = Some(plan.today);
+        self.loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
         self.loans.orders.insert(order.id, (order.clone(), stamp));
         if let Some(event) = plan.reverses {
             self.loans.reversed.insert(event);

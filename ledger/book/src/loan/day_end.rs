@@ -63,10 +63,11 @@ impl Book {
             room = room.saturating_sub(touched);
             if self.loans.calendar.first().is_none_or(|(next, _)| *next > day) {
                 self.loans.business_date = Some(day.max(self.loans.today()));
+                self.loans.days.begin(day, stamp);
             }
         }
         self.loans.business_date = Some(target);
-        self.loans.closings.push((target, last));
+        self.loans.days.begin(target, last);
         answer(self, LoanStatus::Created, true, loans)
     }
 

@@ -1,6 +1,7 @@
 //! The loan side as a checkpoint holds it: the products, the orders that were taken, and the dates. All else (lives,
 //! positions, sums, the calendar) follows from them and is made anew.
 
+use super::bank_days::BankDays;
 use super::codec::{Reader, Writer};
 use super::control::Position;
 use super::event::Event;
@@ -25,8 +26,8 @@ impl Loans {
             return writer.bytes;
         }
         writer.i32(self.business_date.map_or(i32::MIN, Day::number));
-        writer.count(self.closings.len());
-        for (day, stamp) in &self.closings {
+        writer.count(self.days.lines().len());
+        for (day, stamp) in self.days.lines() {
             writer.i32(day.number());
             writer.u64(stamp.get());
         }
@@ -68,9 +69,11 @@ impl Loans {
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mut loans = Self { business_date: Day::from_number(reader.i32()?), ..Self::default() };
+        let mut begun = Vec::new();
         for _ in 0..reader.u32()? {
-            loans.closings.push((Day::from_number(reader.i32()?)?, Stamp::new(reader.u64()?)));
+            begun.push((Day::from_number(reader.i32()?)?, Stamp::new(reader.u64()?)));
         }
+        loans.days = BankDays::restore(begun)?;
         for _ in 0..reader.u32()? {
             for _ in 0..reader.u32()? {
                 loans.shelve(&reader.product()?);

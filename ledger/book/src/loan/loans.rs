@@ -1,5 +1,6 @@
 //! The loans of a book: products, loans with their events, the business date, and the calendar of what changes when.
 
+use super::bank_days::BankDays;
 use super::contract::Contract;
 use super::control::{Position, product_bits};
 use super::event::{Event, EventId, EventKind};
@@ -80,8 +81,8 @@ pub struct Loans {
     pub(crate) calendar: BTreeSet<(Day, LoanId)>,
     /// The bank's day; none before the first event.
     pub(crate) business_date: Option<Day>,
-    /// The days closed: through which day, and by which stamp.
-    pub(crate) closings: Vec<(Day, Stamp)>,
+    /// When each of the bank's days began.
+    pub(crate) days: BankDays,
 }
 
 /// Who borrows through an account: its upper half, or the whole id where that is zero.
@@ -94,6 +95,11 @@ impl Loans {
     /// The bank's day.
     pub fn business_date(&self) -> Option<BusinessDate> {
         self.business_date.map(|day| BusinessDate::new(day.number()))
+    }
+
+    /// When each of the bank's days began.
+    pub fn days(&self) -> &BankDays {
+        &self.days
     }
 
     /// The day to ask lives as of: the business date, or before the first event the first day there is.

@@ -8,6 +8,7 @@ mod accrual;
 pub mod allocation;
 pub mod apply;
 mod audit;
+pub mod bank_days;
 pub mod classes;
 mod codec;
 pub mod command;
