@@ -17,6 +17,9 @@ pub enum Fault {
     /// A piece of history is damaged; the rest can be read.
     #[error("history cannot be read: {0}")]
     Damaged(Arc<str>),
+    /// A cursor that this question cannot go on from; the text says why.
+    #[error("the cursor is refused: {0}")]
+    Cursor(Arc<str>),
     /// More events than one command may hold.
     #[error("{count} events in one command; at most {max} are allowed: send them in several commands")]
     TooManyEvents {

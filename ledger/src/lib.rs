@@ -40,16 +40,19 @@ mod audit;
 mod body;
 mod checkpoint;
 pub mod clock;
+mod cursor;
 mod digest;
 mod durable;
 mod fault;
 mod format;
 pub mod history;
+pub mod loan_postings;
 mod log;
 mod memory;
 mod room;
 mod seal;
 pub mod shard;
+pub mod statement;
 mod tidy;
 
 use crate::durable::{Durable, stopped};
@@ -63,6 +66,7 @@ use std::time::Instant;
 pub use audit::{Audit, LedgerTotals, Total};
 pub use body::Body;
 pub use clock::{Clock, SystemClock};
+pub use cursor::{Cursor, Direction};
 pub use durable::{Options, Recovery};
 pub use fault::{Answer, Fault};
 pub use fen_book::loan::command::{LoanCommand, LoanReply};
@@ -74,6 +78,8 @@ pub use fen_book::{
     LedgerCode, LimitChange, OpenPending, OpeningStatus, Outcome, Position, QueryFilter, Receipt, Reply,
     STAMP_MAX, SetLimitStatus, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
+pub use loan_postings::{control_role, loan_posting};
+pub use statement::{Period, Statement, StatementAsked, StatementLine};
 
 enum Keep {
     Memory(Box<Mutex<Memory>>),
@@ -331,6 +337,54 @@ impl Ledger {
                     Some(part) => history::account_balances(durable.journal(), part, &filter),
                     None => Ok(Vec::new()),
                 }
+            }
+        }
+    }
+
+    /// A page of an account's statement; `None` for an unknown account.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`]; [`Fault::Cursor`], where the cursor is not of this statement; [`Fault::Damaged`], where
+    /// the piece of history that tells where the page begins is damaged or missing.
+    pub fn statement(&self, asked: &StatementAsked) -> Answer<Option<Statement>> {
+        let asked = *asked;
+        match &self.keep {
+            Keep::Memory(memory) => {
+                let near = statement::near(&settled(memory)?.book, &asked)?;
+                near.map(|near| statement::finish(None, near, &asked)).transpose()
+            }
+            Keep::Durable(durable) => {
+                let near = durable.read(move |shard| statement::near(shard.book(), &asked))??;
+                near.map(|near| statement::finish(Some(durable.journal()), near, &asked)).transpose()
+            }
+        }
+    }
+
+    /// What one loan's events posted, in order; at most `limit`. What day-end posts for a whole product is no
+    /// loan's own.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    pub fn loan_postings(&self, loan: LoanId, direction: Direction, limit: u32) -> Answer<Vec<Transfer>> {
+        let mut filter = QueryFilter {
+            user_data_128: loan,
+            reversed: direction.is_reversed(),
+            limit: limit.min(statement::LINES_MAX),
+            ..QueryFilter::default()
+        };
+        let mut postings = Vec::new();
+        // What clients marked with the same number is passed by.
+        loop {
+            let found = self.query_transfers(&filter)?;
+            let last = found.last().map(|transfer| transfer.timestamp);
+            let is_last_page = found.len() < usize::try_from(filter.limit).unwrap_or(usize::MAX);
+            postings.extend(found.into_iter().filter(|transfer| loan_posting(transfer).is_some()));
+            postings.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let is_full = postings.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+            let Some(last) = last.filter(|_| !is_last_page && !is_full) else { return Ok(postings) };
+            match direction {
+                Direction::OldestFirst => filter.timestamp_min = Stamp::new(last.get() + 1),
+                Direction::NewestFirst => filter.timestamp_max = Stamp::new(last.get() - 1),
             }
         }
     }

@@ -149,7 +149,7 @@ impl Shard {
 
     /// The number of the first record that the book still has.
     pub fn first_young(&self) -> fen_book::RecordNumber {
-        self.book.young().chunks().next().map_or(self.book.young().next_number(), Chunk::first)
+        self.book.first_young()
     }
 
     /// Full chunks that were not handed out before, to be sealed.

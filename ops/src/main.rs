@@ -19,6 +19,7 @@ mod progress;
 mod reach;
 mod schedule;
 mod start;
+mod statement;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,7 @@ enum Command {
     Import(import::Arguments),
     Schedule(schedule::Arguments),
     Start(start::Arguments),
+    Statement(statement::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -72,6 +74,7 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
         Command::Import(arguments) => import::run(arguments, fen.json),
         Command::Schedule(arguments) => schedule::run(arguments),
         Command::Start(arguments) => start::run(arguments),
+        Command::Statement(arguments) => statement::run(arguments, fen.json),
         Command::Verify(arguments) => verify::run(arguments, fen.json),
     }
 }

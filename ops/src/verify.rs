@@ -4,7 +4,7 @@
 //! adds every balance up again and compares.
 
 use crate::exit::{Exit, Failure, say};
-use crate::faults::{broken, open};
+use crate::faults::{broken, open_existing};
 use crate::print::{self, Column, count};
 use clap::Args;
 use fen_ledger::{Audit, Total};
@@ -27,26 +27,12 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let begun = Instant::now();
-    must_hold_books(&arguments.data)?;
-    let ledger = open(&arguments.data)?;
+    let ledger = open_existing(&arguments.data)?;
     let audit = ledger.audit().map_err(|fault| broken(&fault))?;
     let digest = print::hex(&ledger.digest().map_err(|fault| broken(&fault))?);
     let finding = Finding { audit: &audit, digest: &digest, seconds: begun.elapsed().as_secs_f64() };
     say(&if json { finding.json()? } else { finding.words(&arguments.data) })?;
     Ok(if finding.is_right() { Exit::Done } else { Exit::Refused })
-}
-
-/// Opening makes books where there are none; verifying must not.
-fn must_hold_books(directory: &Path) -> Result<(), Failure> {
-    let nothing = |what: &str| {
-        Err(Failure::unreachable(format!("{}: {what}", directory.display()))
-            .mend("name the directory of a ledger"))
-    };
-    match std::fs::read_dir(directory).map(Iterator::count) {
-        Err(error) => nothing(&format!("cannot be read: {error}")),
-        Ok(0) => nothing("is empty, there are no books in it"),
-        Ok(_) => Ok(()),
-    }
 }
 
 /// What the audit found, on its way to a reader.
