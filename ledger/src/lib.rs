@@ -49,6 +49,7 @@ pub mod history;
 pub mod loan_postings;
 mod log;
 mod memory;
+pub mod reports;
 mod room;
 mod seal;
 pub mod shard;
