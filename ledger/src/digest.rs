@@ -41,15 +41,14 @@ pub(crate) fn digest(book: &Book, sealed: &[[u8; 32]]) -> [u8; 32] {
 
 /// The digest of a shard's books.
 pub(crate) fn of_shard(shard: &Shard) -> [u8; 32] {
+    digest(shard.book(), &sealed_below(shard))
+}
+
+/// The hashes of the segments that the book no longer holds, in order.
+pub(crate) fn sealed_below(shard: &Shard) -> Vec<[u8; 32]> {
     let first_young = shard.book().young().chunks().next().map_or(0, |chunk| chunk.number);
-    let sealed: Vec<[u8; 32]> = shard
-        .journal()
-        .segment_hashes()
-        .into_iter()
-        .filter(|(number, _)| *number < first_young)
-        .map(|(_, hash)| *hash.bytes())
-        .collect();
-    digest(shard.book(), &sealed)
+    let hashes = shard.journal().segment_hashes().into_iter();
+    hashes.filter(|(number, _)| *number < first_young).map(|(_, hash)| *hash.bytes()).collect()
 }
 
 /// The hash that a chunk's segment has, or will have.

@@ -68,6 +68,7 @@ pub(crate) struct Durable {
     next_expiry: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
+    identity: u64,
     recovery: Recovery,
     closing: Arc<AtomicBool>,
 }
@@ -77,6 +78,7 @@ struct Recovered {
     shard: Shard,
     store: PageStore,
     wal: Wal,
+    identity: u64,
     recovery: Recovery,
 }
 
@@ -114,7 +116,7 @@ fn recover(disk: &Arc<dyn Disk>) -> Answer<Recovered> {
         .map_err(|fault| open_fault(&fault))?;
     recovery.replayed_entries = replayed;
     recovery.cut_a_torn_write = found.torn.is_some();
-    Ok(Recovered { shard, store, wal, recovery })
+    Ok(Recovered { shard, store, wal, identity, recovery })
 }
 
 /// The shard of a checkpoint, before the log is replayed.
@@ -184,7 +186,7 @@ fn seal_now(shard: &mut Shard) -> Answer<()> {
 
 impl Durable {
     pub(crate) fn open(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Answer<Self> {
-        let Recovered { shard, store, wal, recovery } = recover(disk)?;
+        let Recovered { shard, store, wal, identity, recovery } = recover(disk)?;
         let (submissions, submitted) = bounded::<Submission>(options.queue_commands_max);
         let (reads, read_queue) = unbounded::<Read>();
         let (notes, note_queue) = unbounded::<Note>();
@@ -250,11 +252,15 @@ impl Durable {
             spawn("fen-checkpoint", move || checkpoints.run(&checkpoint_queue))?,
         ];
         let submissions = Some(submissions);
-        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, recovery, closing })
+        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, identity, recovery, closing })
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
         self.recovery
+    }
+
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 
     pub(crate) fn journal(&self) -> &Arc<Journal> {

@@ -49,7 +49,7 @@ pub mod history;
 pub mod loan_postings;
 mod log;
 mod memory;
-pub mod reports;
+pub mod proof;
 mod room;
 mod seal;
 pub mod shard;
@@ -460,6 +460,43 @@ impl Ledger {
         match &self.keep {
             Keep::Memory(memory) => Ok(digest::digest(&settled(memory)?.book, &[])),
             Keep::Durable(durable) => durable.read(digest::of_shard),
+        }
+    }
+
+    /// The tree over all records as of now, which digests and proofs are made from.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn record_tree(&self) -> Answer<proof::RecordTree<'_>> {
+        match &self.keep {
+            Keep::Memory(memory) => Ok(proof::RecordTree::of_memory(&settled(memory)?.book)),
+            Keep::Durable(durable) => {
+                let young = durable.read(|shard| proof::YoungRecords::of(shard.book()))?;
+                Ok(proof::RecordTree::new(Some(durable.journal()), young))
+            }
+        }
+    }
+
+    /// What a digest says of this moment. With `with_books`, [`Ledger::digest`] is part of it.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`]; [`Fault::Damaged`], where a segment cannot be read.
+    pub fn history_head(&self, content: proof::Content) -> Answer<proof::HistoryHead> {
+        match &self.keep {
+            Keep::Memory(memory) => {
+                let memory = settled(memory)?;
+                let mut tree = proof::RecordTree::of_memory(&memory.book);
+                proof::State::of(&memory.book, &[], content).head(0, &mut tree)
+            }
+            Keep::Durable(durable) => {
+                let (state, young) = durable.read(move |shard| {
+                    let sealed = digest::sealed_below(shard);
+                    let state = proof::State::of(shard.book(), &sealed, content);
+                    (state, proof::YoungRecords::of(shard.book()))
+                })?;
+                let mut tree = proof::RecordTree::new(Some(durable.journal()), young);
+                state.head(durable.identity(), &mut tree)
+            }
         }
     }
 

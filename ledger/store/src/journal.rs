@@ -18,6 +18,7 @@ mod entries;
 mod fault;
 mod files;
 mod query;
+mod roots;
 #[cfg(test)]
 mod tests;
 
@@ -76,6 +77,7 @@ pub struct Journal {
     sealing: Mutex<()>,
     /// Held by whoever merges.
     merging: Mutex<()>,
+    roots: Mutex<roots::Roots>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,6 +106,7 @@ impl Journal {
             sealed: RwLock::default(),
             sealing: Mutex::default(),
             merging: Mutex::default(),
+            roots: Mutex::default(),
         };
         let mut sealed = Sealed { segments: listing.segments(&journal.files), ..Sealed::default() };
         if let Some(newer) =

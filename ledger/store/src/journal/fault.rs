@@ -103,6 +103,15 @@ pub enum JournalFault {
         /// Why.
         what: &'static str,
     },
+    /// A segment is sound and has other records than when its root was worked out.
+    #[error(
+        "segment {number} is not the one whose records were hashed for a digest: history was replaced; \
+         compare it with another replica and with the digests that others hold"
+    )]
+    OtherHistory {
+        /// Which segment.
+        number: u32,
+    },
     /// The disk refused.
     #[error("{}: {doing} failed: {source}", file.display())]
     Disk {

@@ -79,8 +79,22 @@ impl Files {
         self.disk.remove(path).map_err(|source| JournalFault::disk(path, "removing", source))
     }
 
+    /// All of a file of this directory, or `None` where there is none.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, JournalFault> {
+        let path = self.directory.join(name);
+        let fault = |source| JournalFault::disk(&path, "reading", source);
+        let file = match self.disk.open(&path) {
+            Ok(file) => file,
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(fault(source)),
+        };
+        let mut bytes = vec![0; usize::try_from(file.size().map_err(fault)?).unwrap_or(0)];
+        file.read_at(&mut bytes, 0).map_err(fault)?;
+        Ok(Some(bytes))
+    }
+
     /// Writes a file through `fill`, which hands over its bytes in order; durable and in its place on return.
-    fn write(
+    pub(super) fn write(
         &self,
         name: &str,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), JournalFault>) -> Result<(), JournalFault>,

@@ -470,3 +470,41 @@ fn a_newer_releases_segment_stops_the_opening() {
     let opened = Journal::open(Arc::new(world.disk.clone()), Path::new(DIRECTORY));
     assert!(matches!(opened, Err(JournalFault::Newer { found: 9, .. })));
 }
+
+#[test]
+fn record_roots_are_kept_made_again_and_held_against_their_records() {
+    use fen_proof::TreeHash;
+    use zerocopy::IntoBytes as _;
+    let world = world(2, 40, Ids::Random);
+    let leaves =
+        |chunk: &Chunk| chunk.records.iter().map(|record| TreeHash::leaf(record.as_bytes())).collect();
+    let wanted =
+        [0, 1].map(|number: usize| fen_proof::tree::WholeTree::new(leaves(&world.chunks[number].0)).root());
+    assert_eq!([0, 1].map(|number| world.journal.record_root(number).unwrap()), wanted);
+    world.journal.keep_record_roots().unwrap();
+    let kept = open(&world.disk);
+    assert_eq!(kept.verify_record_roots().len(), 0);
+    // A damaged block is not noticed by who has the root, and is by who verifies.
+    flip(&world.disk, &name_of(&world.journal, 1), 400);
+    let journal = open(&world.disk);
+    assert_eq!(journal.record_root(1).unwrap(), wanted[1]);
+    assert!(matches!(journal.verify_record_roots()[..], [JournalFault::Damaged { .. }]));
+    flip(&world.disk, &name_of(&world.journal, 1), 400);
+    // The file is damaged, then gone: made again.
+    flip(&world.disk, "roots", 500);
+    assert_eq!(open(&world.disk).record_root(0).unwrap(), wanted[0]);
+    world.disk.remove(&Path::new(DIRECTORY).join("roots")).unwrap();
+    let journal = open(&world.disk);
+    assert_eq!(journal.record_root(1).unwrap(), wanted[1]);
+    assert!(matches!(journal.record_root(2), Err(JournalFault::NotSealed { .. })));
+    // Another segment in its place, sound by itself, is not the one that was hashed.
+    journal.keep_record_roots().unwrap();
+    let mut chunk = world.chunks[1].0.clone();
+    chunk.records[7].amount = Amount::new(chunk.records[7].amount.get() + 1);
+    world.disk.remove(&Path::new(DIRECTORY).join(name_of(&world.journal, 1))).unwrap();
+    let journal = open(&world.disk);
+    let bytes = encode(&chunk, &world.chunks[1].1);
+    journal.install_segment(1, &SegmentHash::of(&bytes), &bytes).unwrap();
+    assert_ne!(journal.record_root(1).unwrap(), wanted[1]);
+    assert!(matches!(journal.verify_record_roots()[..], [JournalFault::OtherHistory { number: 1 }]));
+}
