@@ -1,11 +1,12 @@
 //! `fen verify`: re-adds everything and checks every invariant; names each fault.
 //!
 //! Opening the books already checks every checksum that recovery passes; the audit then reads the whole journal,
-//! adds every balance up again and compares.
+//! adds every balance up again and compares, and holds the history against every digest that was signed.
 
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{broken, open_existing};
 use crate::print::{self, Column, count};
+use crate::proof::faults_of_kept;
 use clap::Args;
 use fen_ledger::{Audit, Total};
 use serde::Serialize;
@@ -28,7 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let ledger = open_existing(&arguments.data)?;
-    let audit = ledger.audit().map_err(|fault| broken(&fault))?;
+    let mut audit = ledger.audit().map_err(|fault| broken(&fault))?;
+    audit.faults.extend(faults_of_kept(&ledger, &arguments.data)?);
     let digest = print::hex(&ledger.digest().map_err(|fault| broken(&fault))?);
     let finding = Finding { audit: &audit, digest: &digest, seconds: begun.elapsed().as_secs_f64() };
     say(&if json { finding.json()? } else { finding.words(&arguments.data) })?;
