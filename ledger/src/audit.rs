@@ -23,6 +23,12 @@ impl Total {
         self.high += u128::from(carries);
     }
 
+    /// Adds another sum.
+    pub fn include(&mut self, other: Self) {
+        self.high += other.high;
+        self.add(Amount::new(other.low));
+    }
+
     /// The sum, or `None` where it passes 128 bits.
     pub fn get(self) -> Option<u128> {
         (self.high == 0).then_some(self.low)

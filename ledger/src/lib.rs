@@ -50,6 +50,7 @@ pub mod loan_postings;
 mod log;
 mod memory;
 pub mod proof;
+pub mod reports;
 mod room;
 mod seal;
 pub mod shard;

@@ -5,16 +5,21 @@
 //! **Invariants.** The exit code says how it went: 0 done, 1 refused or found wrong, 2 called wrongly, 3 cannot
 //! reach or open. Answers go to standard output, everything else to standard error.
 
+mod account;
 mod bench;
 mod cluster;
 mod cost;
+mod day_end;
 mod demo;
+mod desk;
 mod dev;
 mod exec;
 mod exit;
 mod faults;
 mod ids;
 mod import;
+mod loan;
+mod portfolio;
 mod print;
 mod progress;
 mod proof;
@@ -22,6 +27,7 @@ mod reach;
 mod schedule;
 mod start;
 mod statement;
+mod trial_balance;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -41,17 +47,22 @@ struct Fen {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Account(account::Arguments),
     Bench(Box<bench::Arguments>),
     Cost(cost::Arguments),
     Cluster(cluster::Arguments),
+    DayEnd(day_end::Arguments),
     Demo(demo::Arguments),
     Dev(dev::Arguments),
     Exec(exec::Arguments),
     Import(import::Arguments),
+    Loan(loan::Arguments),
+    Portfolio(portfolio::Arguments),
     Proof(proof::Arguments),
     Schedule(schedule::Arguments),
     Start(start::Arguments),
     Statement(statement::Arguments),
+    TrialBalance(trial_balance::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -68,17 +79,22 @@ fn main() -> ExitCode {
 
 fn run(fen: &Fen) -> Result<Exit, Failure> {
     match &fen.command {
+        Command::Account(arguments) => account::run(arguments, fen.json),
         Command::Bench(arguments) => bench::run(arguments, fen.json),
         Command::Cost(arguments) => cost::run(arguments, fen.json),
         Command::Cluster(arguments) => cluster::run(arguments, fen.json),
+        Command::DayEnd(arguments) => day_end::run(arguments, fen.json),
         Command::Demo(demo::Arguments {}) => demo::run(fen.json),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Exec(arguments) => exec::run(arguments),
         Command::Import(arguments) => import::run(arguments, fen.json),
         Command::Proof(arguments) => proof::run(arguments, fen.json),
+        Command::Loan(arguments) => loan::run(arguments, fen.json),
+        Command::Portfolio(arguments) => portfolio::run(arguments, fen.json),
         Command::Schedule(arguments) => schedule::run(arguments),
         Command::Start(arguments) => start::run(arguments),
         Command::Statement(arguments) => statement::run(arguments, fen.json),
+        Command::TrialBalance(arguments) => trial_balance::run(arguments, fen.json),
         Command::Verify(arguments) => verify::run(arguments, fen.json),
     }
 }

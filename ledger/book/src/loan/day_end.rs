@@ -23,6 +23,9 @@ pub const STAMPS_PER_CHUNK: u64 = 1 << 20;
 /// The most loans in a chunk.
 pub const CHUNK_LOANS: usize = 16_384;
 
+/// The most days that one day-end closes: each is closed in turn, but a day so far ahead is a slip of the pen.
+pub const DAYS_AT_ONCE_MAX: i64 = 3_660;
+
 /// The answer to one chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DayEndReply {
@@ -50,6 +53,10 @@ impl Book {
         };
         if self.loans.business_date.is_some_and(|today| target <= today) {
             return answer(self, LoanStatus::DayAlreadyClosed, true, 0);
+        }
+        let jumps = |today: Day| i64::from(today.days_until(target)) > DAYS_AT_ONCE_MAX;
+        if self.loans.business_date.is_some_and(jumps) {
+            return answer(self, LoanStatus::DayMustFollowBusinessDate, true, 0);
         }
         let mut stamp = Stamp::new(last.get().saturating_sub(STAMPS_PER_CHUNK));
         let mut loans = 0_u32;

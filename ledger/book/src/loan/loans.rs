@@ -66,6 +66,13 @@ impl Shelf {
     pub(crate) fn current(&self) -> &Product {
         self.versions.last().expect("a product on the shelf has a version")
     }
+
+    /// Whether a new version would put another funder in the place, and so the account, of one before.
+    fn moves_a_funder(&self, product: &Product) -> bool {
+        self.versions.iter().any(|version| {
+            version.funders.iter().zip(&product.funders).any(|(before, after)| before.id != after.id)
+        })
+    }
 }
 
 /// See the module's words.
@@ -185,6 +192,9 @@ impl Loans {
             Some(_) | None => {}
         }
         if let Some(shelf) = shelf {
+            if shelf.moves_a_funder(product) {
+                return ProductStatus::FundersMustKeepTheirPlace;
+            }
             if shelf.current() == product {
                 return ProductStatus::Exists;
             }

@@ -25,6 +25,7 @@ pub mod money;
 pub mod order;
 mod pay;
 mod plan;
+pub mod portfolio;
 pub mod position;
 pub mod product;
 mod product_codec;

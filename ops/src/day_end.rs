@@ -1,0 +1,134 @@
+//! `fen day-end`: closes business days, chunk by chunk, and tells how far they are closed.
+
+use crate::desk::{Books, Desk, date, day};
+use crate::exit::{Exit, Failure, say};
+use crate::progress;
+use clap::{Args, Subcommand};
+use fen_book::BusinessDate;
+use fen_book::loan::status::LoanStatus;
+use fen_ledger::reports::DayEndStatus;
+use fen_terms::Day;
+use serde::Serialize;
+
+/// Closes the business date, or tells how far it is.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen day-end status --data ./books
+  fen day-end run --data ./books
+  fen day-end run --through 2026-03-31 --data ./books
+
+Day-end bills and collects what is due, ages what is late, classes and provides for it, and moves the business date on.
+It goes in chunks; stopped anywhere, the same command goes on and the books come out the same.
+Exits 0 when the day is closed, 1 when it cannot be (already closed, too far ahead), 3 when the books cannot be opened.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand, Debug)]
+enum Act {
+    /// Closes days.
+    Run {
+        /// The last day to close; without it, the business date.
+        #[arg(long, value_name = "DATE", value_parser = day)]
+        through: Option<Day>,
+        #[command(flatten)]
+        books: Books,
+    },
+    /// Tells the business date and the last day closed.
+    Status {
+        #[command(flatten)]
+        books: Books,
+    },
+}
+
+#[derive(Serialize)]
+struct StatusJson {
+    business_date: Option<String>,
+    last_closed: Option<String>,
+    last_closed_at: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct RunJson {
+    status: &'static str,
+    business_date: String,
+    loans: u64,
+    chunks: u64,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
+    match &arguments.act {
+        Act::Run { through, books } => close(books.desk()?.as_ref(), *through, json),
+        Act::Status { books } => {
+            let status = books.desk()?.day_end_status()?;
+            say(&if json { written(&status_json(&status))? } else { words(&status) })?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn close(desk: &dyn Desk, through: Option<Day>, json: bool) -> Result<Exit, Failure> {
+    let status = desk.day_end_status()?;
+    let through = match (through, status.business_date) {
+        (Some(day), _) => BusinessDate::new(day.number()),
+        (None, Some(today)) => today,
+        (None, None) => {
+            return Err(Failure::refused("the books have no business date yet")
+                .mend("name the day to close: --through DATE"));
+        }
+    };
+    let first = status.business_date.map_or(through.get(), BusinessDate::get);
+    let days = |until: BusinessDate| u64::try_from(until.get() - first).unwrap_or(0);
+    let progress = progress::items("day-end", days(through) + 1);
+    let (mut loans, mut chunks) = (0_u64, 0_u64);
+    let last = loop {
+        let chunk = desk.day_end_chunk(through)?;
+        loans += u64::from(chunk.loans);
+        chunks += 1;
+        progress.set_position(days(chunk.business_date));
+        if chunk.is_done {
+            break chunk;
+        }
+    };
+    progress.finish_and_clear();
+    let is_closed = last.outcome.status == LoanStatus::Created;
+    if json {
+        let business_date = date(last.business_date);
+        say(&written(&RunJson { status: last.outcome.status.name(), business_date, loans, chunks })?)?;
+    } else if is_closed {
+        say(&format!(
+            "Closed through {}: {loans} loans changed, in {chunks} chunks. The business date is {}.\n",
+            date(through),
+            date(last.business_date)
+        ))?;
+    } else {
+        return Err(Failure::refused(format!("{}: {}", date(through), last.outcome.status))
+            .mend(format!("the business date is {}", date(last.business_date))));
+    }
+    Ok(if is_closed { Exit::Done } else { Exit::Refused })
+}
+
+fn status_json(status: &DayEndStatus) -> StatusJson {
+    StatusJson {
+        business_date: status.business_date.map(date),
+        last_closed: status.last_closed.map(|(day, _)| date(day)),
+        last_closed_at: status.last_closed.map(|(_, stamp)| stamp.get()),
+    }
+}
+
+fn words(status: &DayEndStatus) -> String {
+    match (status.business_date, status.last_closed) {
+        (None, _) => "There is no business date yet: the first loan event or day-end sets it.\n".to_owned(),
+        (Some(today), None) => format!("The business date is {}. No day has been closed.\n", date(today)),
+        (Some(today), Some((closed, _))) => {
+            format!("The business date is {}. Closed through {}.\n", date(today), date(closed))
+        }
+    }
+}
+
+fn written(answer: &impl Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(answer);
+    text.map(|text| text + "\n").map_err(|error| Failure::refused(format!("the answer is no JSON: {error}")))
+}

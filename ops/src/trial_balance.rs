@@ -1,0 +1,126 @@
+//! `fen trial-balance`: the sums of all accounts, kind by kind, and that debits equal credits.
+
+use crate::desk::Books;
+use crate::exit::{Exit, Failure, say};
+use crate::print::{self, Column, count};
+use clap::Args;
+use fen_ledger::Total;
+use fen_ledger::reports::TrialBalanceLine;
+use serde::Serialize;
+
+/// The trial balance: what the accounts of each kind come to, and that debits equal credits.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen trial-balance --data ./books
+
+Accounts are taken together by ledger and code; control accounts of loans by what they are for.
+Exits 0 when debits equal credits in every ledger, 1 when they do not, 3 when the books cannot be opened.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    books: Books,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
+    let lines = arguments.books.desk()?.trial_balance()?;
+    let sums = sums(&lines);
+    let is_balanced = sums.iter().all(|(_, debits, credits)| debits == credits);
+    say(&if json { in_json(&lines, is_balanced)? } else { words(&lines, &sums, is_balanced) })?;
+    Ok(if is_balanced { Exit::Done } else { Exit::Refused })
+}
+
+/// Each ledger's debits and credits.
+fn sums(lines: &[TrialBalanceLine]) -> Vec<(u32, Total, Total)> {
+    let mut sums: Vec<(u32, Total, Total)> = Vec::new();
+    for line in lines {
+        if sums.last().is_none_or(|(ledger, _, _)| *ledger != line.ledger) {
+            sums.push((line.ledger, Total::default(), Total::default()));
+        }
+        if let Some((_, debits, credits)) = sums.last_mut() {
+            debits.include(line.debits);
+            credits.include(line.credits);
+        }
+    }
+    sums
+}
+
+#[derive(Serialize)]
+struct LineJson {
+    ledger: u32,
+    code: u16,
+    role: Option<&'static str>,
+    accounts: u64,
+    debits: String,
+    credits: String,
+    debit_balances: String,
+    credit_balances: String,
+}
+
+#[derive(Serialize)]
+struct TrialBalanceJson {
+    balanced: bool,
+    lines: Vec<LineJson>,
+}
+
+fn in_json(lines: &[TrialBalanceLine], balanced: bool) -> Result<String, Failure> {
+    let line = |line: &TrialBalanceLine| LineJson {
+        ledger: line.ledger,
+        code: line.code,
+        role: line.role,
+        accounts: line.accounts,
+        debits: line.debits.to_string(),
+        credits: line.credits.to_string(),
+        debit_balances: line.debit_balances.to_string(),
+        credit_balances: line.credit_balances.to_string(),
+    };
+    let answer = TrialBalanceJson { balanced, lines: lines.iter().map(line).collect() };
+    let text = serde_json::to_string(&answer);
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::refused(format!("the trial balance is no JSON: {error}")))
+}
+
+fn words(lines: &[TrialBalanceLine], sums: &[(u32, Total, Total)], is_balanced: bool) -> String {
+    let money = |ledger: u32, total: Total| match total.get() {
+        Some(minor) => print::unsigned_money(ledger, minor),
+        None => total.to_string(),
+    };
+    let columns = [
+        Column::Text("ledger"),
+        Column::Text("accounts"),
+        Column::Figure("count"),
+        Column::Figure("debits"),
+        Column::Figure("credits"),
+        Column::Figure("debit balances"),
+        Column::Figure("credit balances"),
+    ];
+    let mut rows = Vec::new();
+    for (ledger, debits, credits) in sums {
+        for line in lines.iter().filter(|line| line.ledger == *ledger) {
+            let name = line.role.map_or_else(
+                || format!("code {}", line.code),
+                |role| format!("loans: {}", role.replace('_', " ")),
+            );
+            rows.push(vec![
+                print::currency(*ledger),
+                name,
+                count(line.accounts),
+                money(*ledger, line.debits),
+                money(*ledger, line.credits),
+                money(*ledger, line.debit_balances),
+                money(*ledger, line.credit_balances),
+            ]);
+        }
+        rows.push(vec![
+            print::currency(*ledger),
+            "all".to_owned(),
+            String::new(),
+            money(*ledger, *debits),
+            money(*ledger, *credits),
+        ]);
+    }
+    if rows.is_empty() {
+        return "There are no accounts.\n".to_owned();
+    }
+    let verdict = if is_balanced { "Debits equal credits.\n" } else { "DEBITS DO NOT EQUAL CREDITS.\n" };
+    print::table(&columns, rows) + "\n" + verdict
+}
