@@ -1,6 +1,7 @@
 //! A report as one HTML file that needs nothing from elsewhere.
 
 use crate::charts::{Line, bars, line};
+use crate::compare;
 use crate::measure::figure;
 use crate::report::{Report, grouped, lines, things};
 use crate::timing::{Latency, SLICE, milliseconds};
@@ -12,6 +13,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .3rem; }
 .rate { font-size: 2.2rem; margin: .6rem 0 0; } .bad { color: #b3261e; font-weight: 600; }
 table { border-collapse: collapse; } td { padding: .15rem 1rem .15rem 0; vertical-align: top; }
+th { text-align: left; padding-right: 1rem; } .figure { text-align: right; font-variant-numeric: tabular-nums; }
 td:first-child { opacity: .7; white-space: nowrap; }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }
 .start { text-anchor: start; } .mid { text-anchor: middle; } .end { text-anchor: end; }
@@ -26,11 +28,7 @@ fn escaped(text: &str) -> String {
 /// The page.
 pub fn page(report: &Report) -> String {
     let name = escaped(&report.scenario);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>fen bench {name}</title><style>{STYLE}</style></head><body>\n<h1>fen bench {name}</h1>\n"
-    );
+    let mut page = head(&name);
     page += &verdict(report);
     if !report.slices.is_empty() {
         page += &over_time(report);
@@ -55,6 +53,46 @@ pub fn page(report: &Report) -> String {
         let _infallible = writeln!(page, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&words));
     }
     page + "</table>\n</body></html>\n"
+}
+
+/// The page of two reports side by side.
+pub fn both(first: &Report, second: &Report) -> String {
+    let mut page = head(&format!("{} against {}", escaped(&first.scenario), escaped(&second.scenario)));
+    let differences = compare::differences(first, second);
+    if !differences.is_empty() {
+        page += "<h2>What differed</h2>\n<table><tr><th></th><th>first</th><th>second</th></tr>\n";
+        for (name, first, second) in differences {
+            let (first, second) = (escaped(&first), escaped(&second));
+            let _infallible = writeln!(page, "<tr><td>{name}</td><td>{first}</td><td>{second}</td></tr>");
+        }
+        page += "</table>\n";
+    }
+    page += "<h2>Figures</h2>\n<table><tr><th></th><th>first</th><th>second</th><th>ratio</th></tr>\n";
+    for row in compare::rows(first, second) {
+        let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let (name, first, second) = (&row.name, compare::short(row.first), compare::short(row.second));
+        let _infallible = writeln!(
+            page,
+            "<tr><td>{name}</td><td class=\"figure\">{first}</td><td class=\"figure\">{second}</td>\
+             <td class=\"figure\">{ratio}</td></tr>"
+        );
+    }
+    page += "</table>\n";
+    for (place, report) in [("first", first), ("second", second)] {
+        let series: Vec<f64> = report.per_second_series.iter().map(|done| figure(*done)).collect();
+        let title = format!("Done in each second, {place}");
+        let drawn = line(&Line { title: &title, unit: "/s", values: &series, step: 1.0 });
+        let _infallible = writeln!(page, "<h2>{title}</h2>\n{drawn}");
+    }
+    page + "</body></html>\n"
+}
+
+fn head(name: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>fen bench {name}</title><style>{STYLE}</style></head><body>\n<h1>fen bench {name}</h1>\n"
+    )
 }
 
 fn verdict(report: &Report) -> String {
@@ -118,6 +156,14 @@ mod tests {
         for outside in ["http", "src=", "<script", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");
         }
+    }
+
+    #[test]
+    fn two_reports_share_a_page() {
+        let first = Report { scenario: "transfers".to_owned(), per_second: Some(100), ..Report::default() };
+        let second = Report { per_second: Some(150), accounts: 7, ..first.clone() };
+        let page = both(&first, &second);
+        assert!(page.contains("1.50") && page.contains("<td>accounts</td>") && !page.contains("http"));
     }
 
     #[test]

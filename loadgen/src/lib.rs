@@ -12,6 +12,7 @@
 pub mod answers;
 pub mod charts;
 pub mod check;
+pub mod compare;
 pub mod cost;
 pub mod drive;
 mod fault;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use fen_loadgen::scenario::restart::{self, Part};
 use fen_loadgen::scenario::{self, Plan, Scenario};
 use fen_loadgen::workload::{Hot, Ids};
-use fen_loadgen::{Fault, Report, Watch, html};
+use fen_loadgen::{Fault, Report, Watch, compare, html};
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,7 @@ use std::time::Duration;
   fen bench singles --clients 32
   fen bench restart --transfers 10000000 --json
   fen bench day-end --loans 1000000
+  fen bench compare before.json after.json --report both.html
 
 transfers  large batches, as many as fit
 singles    many clients, each sending one transfer at a time
@@ -29,6 +30,7 @@ mixed      transfers, reservations and their ends, look-ups and statements side 
 restart    a process is killed under load, and another opens its books
 disburse   microloans are paid out, one to each borrower
 repay      every borrower pays the first instalment on its day
+compare    two reports side by side
 day-end    half a month is closed day by day, a thirtieth of the loans due on each, while transfers run
 
 The ledger runs in the client's process, durable, in a temporary directory that is removed afterwards unless --data
@@ -37,6 +39,9 @@ pub(crate) struct Arguments {
     /// What to do.
     #[arg(value_enum)]
     scenario: Name,
+    /// With `compare`: two reports, as `--json` printed them.
+    #[arg(value_name = "REPORT.json", num_args = 0..=2)]
+    reports: Vec<PathBuf>,
     /// Copies of the books.
     #[arg(long, default_value_t = 1)]
     replicas: u32,
@@ -98,6 +103,7 @@ enum Name {
     DayEnd,
     #[value(hide = true)]
     Failover,
+    Compare,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -133,6 +139,7 @@ impl Arguments {
             Name::Repay => Ok(Scenario::Repay),
             Name::DayEnd => Ok(Scenario::DayEnd),
             Name::Failover => missing("a cluster of three nodes"),
+            Name::Compare => Err(Failure::usage("`compare` is no scenario")),
         }
     }
 
@@ -172,6 +179,13 @@ impl Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
+    if arguments.scenario == Name::Compare {
+        return compare_two(arguments);
+    }
+    if let Some(path) = arguments.reports.first() {
+        return Err(Failure::usage(format!("{}: only `compare` reads reports", path.display()))
+            .mend("fen bench compare FIRST.json SECOND.json"));
+    }
     let plan = arguments.plan()?;
     if let (Some(part), Some(data)) = (arguments.part, &arguments.data) {
         let part = match part {
@@ -196,13 +210,29 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     };
     bar.end();
     let report = report.map_err(|fault| failure(&fault))?;
-    if let Some(path) = &arguments.report {
-        std::fs::write(path, html::page(&report)).map_err(|error| {
-            Failure::unreachable(format!("{}: cannot be written: {error}", path.display()))
-        })?;
-    }
+    write_page(arguments.report.as_deref(), || html::page(&report))?;
     say(&text(&report, json)?)?;
     Ok(if report.verified { Exit::Done } else { Exit::Refused })
+}
+
+fn write_page(path: Option<&Path>, page: impl FnOnce() -> String) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, page())
+        .map_err(|error| Failure::unreachable(format!("{}: cannot be written: {error}", path.display())))
+}
+
+/// Two reports side by side.
+fn compare_two(arguments: &Arguments) -> Result<Exit, Failure> {
+    let [first, second] = &arguments.reports[..] else {
+        return Err(Failure::usage("`compare` takes two reports")
+            .mend("fen bench transfers --json > before.json; fen bench compare before.json after.json"));
+    };
+    let read = |path: &Path| compare::read(path).map_err(|fault| failure(&fault));
+    let (first, second) = (read(first)?, read(second)?);
+    compare::check(&first, &second).map_err(|fault| failure(&fault))?;
+    write_page(arguments.report.as_deref(), || html::both(&first, &second))?;
+    say(&compare::text(&first, &second))?;
+    Ok(Exit::Done)
 }
 
 fn text(report: &Report, json: bool) -> Result<String, Failure> {
