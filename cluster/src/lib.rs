@@ -13,6 +13,7 @@ pub mod directory;
 pub mod fault;
 pub mod gateway;
 pub mod image;
+pub mod local;
 pub mod node;
 pub mod parcel;
 pub mod route;

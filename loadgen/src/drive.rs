@@ -14,10 +14,11 @@ use crate::answers::Answers;
 use crate::fault::{Fault, Run};
 use crate::measure::thread_cpu;
 use crate::stream::Stream;
+use crate::target::{Pending, Target};
 use crate::timing::Timing;
 use crate::workload::Workload;
 use crate::{Unwatched, Watch};
-use fen_ledger::{Account, AccountFilter, Body, CreateAccountStatus, Ledger, Reply, Ticket};
+use fen_ledger::{Account, AccountFilter, Body, CreateAccountStatus, Reply};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -78,21 +79,21 @@ impl Driven {
 ///
 /// # Errors
 /// A fault of the ledger, or an account that it refuses.
-pub fn open_accounts(ledger: &Ledger, workload: &Workload, watch: &dyn Watch) -> Run<()> {
+pub fn open_accounts(books: &dyn Target, workload: &Workload, watch: &dyn Watch) -> Run<()> {
     watch.step("accounts", workload.accounts);
     let batches = workload.account_batches();
-    open_all(ledger, batches.map(|numbers| numbers.map(|number| workload.account(number)).collect()), watch)
+    open_all(books, batches.map(|numbers| numbers.map(|number| workload.account(number)).collect()), watch)
 }
 
 /// Opens accounts, batch by batch.
 pub(crate) fn open_all(
-    ledger: &Ledger,
+    books: &dyn Target,
     batches: impl Iterator<Item = Vec<Account>>,
     watch: &dyn Watch,
 ) -> Run<()> {
-    let mut under_way: VecDeque<Ticket> = VecDeque::new();
+    let mut under_way: VecDeque<Pending> = VecDeque::new();
     for accounts in batches {
-        under_way.push_back(ledger.submit(Body::Accounts(accounts))?);
+        under_way.push_back(books.submit(Body::Accounts(accounts))?);
         if under_way.len() > 4 {
             opened(under_way.pop_front(), watch)?;
         }
@@ -103,7 +104,7 @@ pub(crate) fn open_all(
     Ok(())
 }
 
-fn opened(ticket: Option<Ticket>, watch: &dyn Watch) -> Run<()> {
+fn opened(ticket: Option<Pending>, watch: &dyn Watch) -> Run<()> {
     let Some(ticket) = ticket else { return Ok(()) };
     let Reply::Accounts(outcomes) = ticket.wait()? else {
         return Err(Fault::Accounts("the answer is not one to accounts".to_owned()));
@@ -120,9 +121,9 @@ fn opened(ticket: Option<Ticket>, watch: &dyn Watch) -> Run<()> {
 ///
 /// # Errors
 /// A fault of the ledger.
-pub fn drive(ledger: &Ledger, load: &Load<'_>, watch: &dyn Watch) -> Run<Driven> {
+pub fn drive(books: &dyn Target, load: &Load<'_>, watch: &dyn Watch) -> Run<Driven> {
     assert!(load.clients > 0 && load.under_way > 0, "somebody sends something");
-    let drive = Drive { ledger, load, watch, next: AtomicU64::new(load.first), start: Instant::now() };
+    let drive = Drive { books, load, watch, next: AtomicU64::new(load.first), start: Instant::now() };
     let mut all = Driven::default();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..load.clients).map(|_| scope.spawn(|| drive.client())).collect();
@@ -140,12 +141,12 @@ pub fn drive(ledger: &Ledger, load: &Load<'_>, watch: &dyn Watch) -> Run<Driven>
 ///
 /// # Errors
 /// As [`drive`].
-pub fn drive_unwatched(ledger: &Ledger, load: &Load<'_>) -> Run<Driven> {
-    drive(ledger, load, &Unwatched)
+pub fn drive_unwatched(books: &dyn Target, load: &Load<'_>) -> Run<Driven> {
+    drive(books, load, &Unwatched)
 }
 
 struct Drive<'a> {
-    ledger: &'a Ledger,
+    books: &'a dyn Target,
     load: &'a Load<'a>,
     watch: &'a dyn Watch,
     next: AtomicU64,
@@ -156,7 +157,7 @@ struct UnderWay {
     batch: u64,
     /// When it was handed over; at a rate, when it was due.
     since: Instant,
-    ticket: Ticket,
+    ticket: Pending,
 }
 
 impl Drive<'_> {
@@ -189,7 +190,7 @@ impl Drive<'_> {
             {
                 let body = self.load.stream.body(batch);
                 let since = Instant::now();
-                let ticket = self.ledger.submit(body)?;
+                let ticket = self.books.submit(body)?;
                 under_way.push_back(UnderWay { batch, since, ticket });
             }
             let Some(UnderWay { batch, since, ticket }) = under_way.pop_front() else { return Ok(()) };
@@ -208,7 +209,7 @@ impl Drive<'_> {
                 under_way.pop_front();
             }
             std::thread::sleep(since.saturating_duration_since(Instant::now()));
-            let ticket = self.ledger.submit(self.load.stream.body(batch))?;
+            let ticket = self.books.submit(self.load.stream.body(batch))?;
             under_way.push_back(UnderWay { batch, since, ticket });
         }
         for UnderWay { batch, since, ticket } in under_way {
@@ -238,7 +239,7 @@ impl Drive<'_> {
         let ids = self.load.stream.accounts(batch);
         let Some(first) = ids.first() else { return Ok(()) };
         let began = Instant::now();
-        self.ledger.lookup_accounts(&ids)?;
+        self.books.accounts(&ids)?;
         timing.record(self.start.elapsed(), began.elapsed(), 0);
         let filter = AccountFilter {
             account_id: *first,
@@ -249,7 +250,7 @@ impl Drive<'_> {
             ..AccountFilter::default()
         };
         let began = Instant::now();
-        self.ledger.account_transfers(&filter)?;
+        self.books.entries(&filter)?;
         timing.record(self.start.elapsed(), began.elapsed(), 0);
         Ok(())
     }

@@ -8,6 +8,12 @@ pub enum Fault {
     /// The ledger broke, or could not be opened.
     #[error(transparent)]
     Ledger(#[from] fen_ledger::Fault),
+    /// The cluster does not answer.
+    #[error(transparent)]
+    Client(#[from] fen_api::ClientFault),
+    /// The cluster could not be started.
+    #[error(transparent)]
+    Cluster(#[from] fen_cluster::local::LocalFault),
     /// There is nowhere to put the data.
     #[error("{place}: {what}")]
     Place {

@@ -3,7 +3,7 @@
 use crate::charts::{Line, bars, line};
 use crate::compare;
 use crate::measure::figure;
-use crate::report::{Report, grouped, lines, things};
+use crate::report::{Report, grouped, lines, things, verified};
 use crate::timing::{Latency, SLICE, milliseconds};
 use std::fmt::Write as _;
 
@@ -108,10 +108,7 @@ fn verdict(report: &Report) -> String {
         (Some(rate), None) => format!("{} {}/s", grouped(rate), things(report)),
         (None, None) => "no rate: a debug build measures nothing".to_owned(),
     };
-    format!(
-        "<p class=\"rate\">{rate}</p>\n<p>Verified: the books hold exactly what was acknowledged, and their \
-         audit is clean.</p>\n"
-    )
+    format!("<p class=\"rate\">{rate}</p>\n<p>Verified: {}.</p>\n", verified(report))
 }
 
 fn over_time(report: &Report) -> String {

@@ -24,6 +24,7 @@ pub mod place;
 pub mod report;
 pub mod scenario;
 pub mod stream;
+pub mod target;
 pub mod timing;
 pub mod workload;
 

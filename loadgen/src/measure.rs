@@ -50,6 +50,57 @@ pub fn written_bytes() -> Option<u64> {
     io.lines().find_map(|line| line.strip_prefix("write_bytes:")).and_then(|word| word.trim().parse().ok())
 }
 
+/// What some processes use, all together.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    /// Resident memory, in bytes.
+    pub resident: u64,
+    /// The sum of the most that each ever had.
+    pub resident_peak: u64,
+    /// Processor time since each was started.
+    pub cpu: Duration,
+    /// Bytes that they caused to be written to storage since.
+    pub written: u64,
+}
+
+impl Usage {
+    /// Of these processes; one that has ended uses nothing.
+    pub fn of_all(processes: &[u32]) -> Self {
+        processes.iter().map(|process| Self::of(*process)).fold(Self::default(), Self::plus)
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            resident: self.resident + other.resident,
+            resident_peak: self.resident_peak + other.resident_peak,
+            cpu: self.cpu + other.cpu,
+            written: self.written + other.written,
+        }
+    }
+
+    fn of(process: u32) -> Self {
+        let text =
+            |file: &str| std::fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
+        let (status, io) = (text("status"), text("io"));
+        let written = io.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+        Self {
+            resident: kibibytes(&status, "VmRSS:"),
+            resident_peak: kibibytes(&status, "VmHWM:"),
+            cpu: ticks(&text("stat")),
+            written: written.and_then(|word| word.trim().parse().ok()).unwrap_or(0),
+        }
+    }
+}
+
+/// User and system time in `/proc/N/stat`: fields 14 and 15, in hundredths of a second. The name in field 2 may hold
+/// anything, but ends with the last parenthesis.
+fn ticks(stat: &str) -> Duration {
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks: u64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
 /// What a file or a directory with all that is in it takes up, in bytes of allocated blocks.
 pub fn disk_bytes(path: &Path) -> u64 {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return 0 };
@@ -75,6 +126,13 @@ pub fn ratio(dividend: f64, divisor: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_process_is_seen_from_outside() {
+        let stat = "7 (a) b) R 1 1 1 0 -1 0 1 0 0 0 150 50 0 0 20 0 1";
+        assert_eq!(ticks(stat), Duration::from_secs(2));
+        assert!(Usage::of_all(&[std::process::id(), u32::MAX]).resident > 100_000);
+    }
 
     #[test]
     fn the_kernel_is_asked() {

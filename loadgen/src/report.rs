@@ -166,6 +166,15 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// What the check of a run has proved.
+pub(crate) fn verified(report: &Report) -> &'static str {
+    if report.replicas > 1 {
+        "every account holds exactly what was acknowledged"
+    } else {
+        "the books hold exactly what was acknowledged, and their audit is clean"
+    }
+}
+
 /// What a scenario's rate counts.
 pub(crate) fn things(report: &Report) -> &'static str {
     match report.scenario.as_str() {
@@ -207,11 +216,13 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         lines.push(("reads", format!("{}: {}", grouped(report.reads), latency_words(&latency))));
     }
     if let Some(ready) = report.ready_ms {
-        let replayed = grouped(report.replayed_entries.unwrap_or(0));
-        lines.push((
-            "ready",
-            format!("{ready:.0} ms from start to first answer; {replayed} entries replayed"),
-        ));
+        let replayed =
+            report.replayed_entries.map(|entries| format!("{} entries replayed", grouped(entries)));
+        let replayed = replayed.unwrap_or_else(|| "counted from the last answer before the kill".to_owned());
+        lines.push(("ready", format!("{ready:.0} ms from start to first answer; {replayed}")));
+    }
+    if let Some(gap) = report.gap_ms {
+        lines.push(("gap", format!("{gap:.0} ms without an answer after the leader was killed")));
     }
     lines.push(("disk", disk_words(report)));
     lines.push(("memory", memory_words(report)));
@@ -274,10 +285,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {name:<12}{words}")?;
         }
         if self.verified {
-            writeln!(
-                f,
-                "  verified    the books hold exactly what was acknowledged, and their audit is clean"
-            )?;
+            writeln!(f, "  verified    {}", verified(self))?;
             if self.build == "debug" {
                 writeln!(f, "  no rate     a debug build measures nothing; build with --release")?;
             }

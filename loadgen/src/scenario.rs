@@ -2,6 +2,7 @@
 
 mod embedded;
 mod lending;
+pub mod replicated;
 pub mod restart;
 
 use crate::fault::{Fault, Run};
@@ -22,7 +23,9 @@ pub fn run(plan: &Plan, watch: &dyn crate::Watch) -> Run<Report> {
     match plan.scenario {
         Scenario::Transfers | Scenario::Singles | Scenario::Mixed => embedded::run(plan, watch),
         Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => lending::run(plan, watch),
-        Scenario::Restart => Err(Fault::Parameter("restart needs processes of its own".to_owned())),
+        Scenario::Restart | Scenario::Failover => {
+            Err(Fault::Parameter(format!("{} needs processes of its own", plan.scenario.name())))
+        }
     }
 }
 
@@ -43,6 +46,8 @@ pub enum Scenario {
     Repay,
     /// Days are closed while transfers run.
     DayEnd,
+    /// The leader of a cluster is killed under load.
+    Failover,
 }
 
 impl Scenario {
@@ -56,6 +61,7 @@ impl Scenario {
             Self::Disburse => "disburse",
             Self::Repay => "repay",
             Self::DayEnd => "day-end",
+            Self::Failover => "failover",
         }
     }
 }
@@ -65,6 +71,10 @@ impl Scenario {
 pub struct Plan {
     /// Which.
     pub scenario: Scenario,
+    /// Copies of the books.
+    pub replicas: u16,
+    /// Shards of the books.
+    pub shards: u32,
     /// How many accounts.
     pub accounts: u64,
     /// How many loans, in scenarios of loans.
@@ -97,12 +107,15 @@ impl Plan {
         let (transfers, batch, clients, under_way) = match scenario {
             Scenario::Transfers | Scenario::Restart => (10_000_000, events_max(), 4, 4),
             Scenario::Singles => (200_000, 1, 32, 1),
+            Scenario::Failover => (100_000, 1, 32, 1),
             Scenario::Mixed => (2_000_000, events_max(), 2, 2),
             Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => (0, orders_max(), 2, 4),
         };
         let lends = matches!(scenario, Scenario::Disburse | Scenario::Repay | Scenario::DayEnd);
         Self {
             scenario,
+            replicas: if scenario == Scenario::Failover { 3 } else { 1 },
+            shards: 1,
             accounts: 10_000,
             loans: if lends { 1_000_000 } else { 0 },
             transfers,
@@ -127,7 +140,8 @@ impl Plan {
             | Scenario::Restart
             | Scenario::Disburse
             | Scenario::Repay
-            | Scenario::DayEnd => Kinds::Plain,
+            | Scenario::DayEnd
+            | Scenario::Failover => Kinds::Plain,
         };
         let Self { seed, accounts, batch, ids, hot, .. } = *self;
         Workload { seed, accounts, batch, ids, hot, kinds }
@@ -166,11 +180,29 @@ impl Plan {
         if !(1..=1_024).contains(&self.clients) || !(1..=64).contains(&self.under_way) {
             return fault("--clients is 1 to 1,024, --under-way 1 to 64".to_owned());
         }
+        self.check_cluster()?;
         if self.rate.is_some_and(|rate| !(1..=10_000_000).contains(&rate)) {
             return fault("--rate: 1 to 10,000,000 commands a second".to_owned());
         }
         if self.seed == 0 {
             return fault("--seed 0: a seed is not zero".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_cluster(&self) -> Run<()> {
+        let fault = |words: &str| Err(Fault::Parameter(words.to_owned()));
+        if ![1, 3, 5].contains(&self.replicas) {
+            return fault("--replicas is 1, 3 or 5");
+        }
+        if !(1..=64).contains(&self.shards) {
+            return fault("--shards: 1 to 64 can be started");
+        }
+        if self.replicas == 1 && (self.shards > 1 || self.scenario == Scenario::Failover) {
+            return fault("shards and failover need a cluster: say --replicas 3");
+        }
+        if self.replicas > 1 && self.loans > 0 {
+            return fault("loans are driven on one node: leave --replicas out");
         }
         Ok(())
     }
@@ -184,8 +216,8 @@ impl Plan {
             build: BUILD.to_owned(),
             began: began.as_secs(),
             seed: self.seed,
-            replicas: 1,
-            shards: 1,
+            replicas: u32::from(self.replicas),
+            shards: self.shards,
             accounts: self.accounts,
             loans: self.loans,
             clients: self.clients,

@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure, say};
 use crate::progress;
 use clap::{Args, ValueEnum};
 use fen_loadgen::scenario::restart::{self, Part};
-use fen_loadgen::scenario::{self, Plan, Scenario};
+use fen_loadgen::scenario::{self, Plan, Scenario, replicated};
 use fen_loadgen::workload::{Hot, Ids};
 use fen_loadgen::{Fault, Report, Watch, compare, html};
 use indicatif::ProgressBar;
@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   fen bench transfers --accounts 1000000 --report transfers.html
-  fen bench singles --clients 32
+  fen bench singles --clients 32 --replicas 3
   fen bench restart --transfers 10000000 --json
   fen bench day-end --loans 1000000
   fen bench compare before.json after.json --report both.html
@@ -30,11 +30,12 @@ mixed      transfers, reservations and their ends, look-ups and statements side 
 restart    a process is killed under load, and another opens its books
 disburse   microloans are paid out, one to each borrower
 repay      every borrower pays the first instalment on its day
-compare    two reports side by side
 day-end    half a month is closed day by day, a thirtieth of the loans due on each, while transfers run
+failover   the leader of three nodes is killed under load
+compare    two reports side by side
 
-The ledger runs in the client's process, durable, in a temporary directory that is removed afterwards unless --data
-names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
+With one replica the ledger runs in the client's process; with more, each node is a process on this machine. All is
+durable, in a temporary directory that is removed afterwards unless --data names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
 pub(crate) struct Arguments {
     /// What to do.
     #[arg(value_enum)]
@@ -42,12 +43,12 @@ pub(crate) struct Arguments {
     /// With `compare`: two reports, as `--json` printed them.
     #[arg(value_name = "REPORT.json", num_args = 0..=2)]
     reports: Vec<PathBuf>,
-    /// Copies of the books.
-    #[arg(long, default_value_t = 1)]
-    replicas: u32,
+    /// Copies of the books, each a process on this machine [default: 1; failover 3].
+    #[arg(long)]
+    replicas: Option<u16>,
     /// Shards of the books.
-    #[arg(long, default_value_t = 1)]
-    shards: u32,
+    #[arg(long)]
+    shards: Option<u32>,
     /// Accounts between which money moves [default: 10000].
     #[arg(long)]
     accounts: Option<u64>,
@@ -101,7 +102,6 @@ enum Name {
     Disburse,
     Repay,
     DayEnd,
-    #[value(hide = true)]
     Failover,
     Compare,
 }
@@ -126,10 +126,6 @@ enum PartName {
 
 impl Arguments {
     fn scenario(&self) -> Result<Scenario, Failure> {
-        let missing = |what: &str| {
-            Err(Failure::usage(format!("this scenario needs {what}, which `fen bench` cannot start yet"))
-                .mend("scenarios that run: transfers, singles, mixed, restart, disburse, repay, day-end"))
-        };
         match self.scenario {
             Name::Transfers => Ok(Scenario::Transfers),
             Name::Singles => Ok(Scenario::Singles),
@@ -138,20 +134,16 @@ impl Arguments {
             Name::Disburse => Ok(Scenario::Disburse),
             Name::Repay => Ok(Scenario::Repay),
             Name::DayEnd => Ok(Scenario::DayEnd),
-            Name::Failover => missing("a cluster of three nodes"),
+            Name::Failover => Ok(Scenario::Failover),
             Name::Compare => Err(Failure::usage("`compare` is no scenario")),
         }
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
         let usual = Plan::of(self.scenario()?);
-        for (name, value) in [("--replicas", self.replicas), ("--shards", self.shards)] {
-            if value != 1 {
-                let words = format!("{name} {value} needs a cluster, which `fen bench` cannot start yet");
-                return Err(Failure::usage(words).mend(format!("leave {name} out, or say {name} 1")));
-            }
-        }
         let plan = Plan {
+            replicas: self.replicas.unwrap_or(usual.replicas),
+            shards: self.shards.unwrap_or(usual.shards),
             accounts: self.accounts.unwrap_or(usual.accounts),
             loans: self.loans.unwrap_or(usual.loans),
             transfers: self.transfers.unwrap_or(usual.transfers),
@@ -195,18 +187,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         return restart::play(part, &plan, data).map(|()| Exit::Done).map_err(|fault| failure(&fault));
     }
     let bar = Bar::default();
-    let report = match plan.scenario {
-        Scenario::Transfers
-        | Scenario::Singles
-        | Scenario::Mixed
-        | Scenario::Disburse
-        | Scenario::Repay
-        | Scenario::DayEnd => scenario::run(&plan, &bar),
-        Scenario::Restart => {
-            let program = std::env::current_exe()
-                .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
-            restart::run(&plan, &|part, place| part_command(&program, &plan, part, place), &bar)
-        }
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
+    let report = if plan.replicas > 1 {
+        replicated::run(&plan, &program, &bar)
+    } else if plan.scenario == Scenario::Restart {
+        restart::run(&plan, &|part, place| part_command(&program, &plan, part, place), &bar)
+    } else {
+        scenario::run(&plan, &bar)
     };
     bar.end();
     let report = report.map_err(|fault| failure(&fault))?;
@@ -271,6 +259,8 @@ pub(crate) fn failure(fault: &Fault) -> Failure {
     match fault {
         Fault::Parameter(words) => Failure::usage(words.clone()),
         Fault::Ledger(_)
+        | Fault::Client(_)
+        | Fault::Cluster(_)
         | Fault::Place { .. }
         | Fault::Process(_)
         | Fault::Accounts(_)

@@ -70,11 +70,41 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
 }
 
 #[test]
+fn a_cluster_whose_leader_is_killed_is_verified_and_compared() {
+    let place = place();
+    let mut reports = Vec::new();
+    for scenario in ["failover", "singles"] {
+        let data = place.path().join(scenario);
+        let arguments = ["bench", scenario, "--replicas", "3", "--accounts", "100", "--transfers", "1000"];
+        let output = run(&[&arguments[..], &["--json", "--data", text(&data)]].concat(), b"");
+        assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
+        let report = last_line(&output);
+        assert_eq!(report["verified"], true);
+        assert_eq!(
+            (report["done"].as_u64(), report["gap_ms"].is_f64()),
+            (Some(1_000), scenario == "failover")
+        );
+        let path = place.path().join(format!("{scenario}.json"));
+        std::fs::write(&path, out(&output)).expect("written");
+        reports.push(path);
+    }
+    let output = run(&["bench", "compare", text(&reports[0]), text(&reports[1])], b"");
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    for word in ["scenario", "failover", "p99 ms", "ratio"] {
+        assert!(out(&output).contains(word), "{word}: {}", out(&output));
+    }
+}
+
+#[test]
 fn wrong_use_is_told() {
     for (arguments, word) in [
-        (&["bench", "failover"][..], "cluster"),
-        (&["bench", "day-end"], "loans"),
-        (&["bench", "transfers", "--replicas", "3"], "cluster"),
+        (&["bench", "failover", "--replicas", "1"][..], "--replicas 3"),
+        (&["bench", "day-end", "--replicas", "3"], "loans"),
+        (&["bench", "transfers", "--replicas", "2"], "--replicas"),
+        (&["bench", "transfers", "--shards", "2"], "--replicas 3"),
+        (&["bench", "repay", "--batch", "1025"], "1024"),
+        (&["bench", "compare", "one.json"], "two reports"),
+        (&["bench", "transfers", "one.json"], "compare"),
         (&["bench", "transfers", "--batch", "9000"], "8189"),
         (&["bench", "transfers", "--accounts", "1"], "--accounts"),
         (&["bench", "transfers", "--seed", "0"], "--seed"),

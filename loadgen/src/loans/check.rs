@@ -2,10 +2,11 @@
 
 use super::{Borrowers, Orders, PRODUCT, account_id, stream::Act};
 use crate::answers::Answers;
-use crate::check::{audit, shortened};
+use crate::check::shortened;
 use crate::fault::Run;
+use crate::target::Target;
 use fen_book::loan::control::{Role, control_account};
-use fen_ledger::{Account, AccountId, Ledger};
+use fen_ledger::{Account, AccountId};
 
 /// What one borrower's account must hold, in fen.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -81,18 +82,18 @@ impl Expected {
     ///
     /// # Errors
     /// A fault of the ledger.
-    pub fn compare(&self, ledger: &Ledger) -> Run<Vec<String>> {
+    pub fn compare(&self, books: &dyn Target) -> Run<Vec<String>> {
         let mut faults = Vec::new();
         for (piece, sums) in (0u64..).zip(self.sums.chunks(fen_ledger::EVENTS_MAX)) {
             let first = piece * fen_ledger::EVENTS_MAX as u64;
             let numbers = first..first + sums.len() as u64;
             let ids: Vec<AccountId> = numbers.clone().map(account_id).collect();
-            for ((number, sums), found) in numbers.zip(sums).zip(ledger.lookup_accounts(&ids)?) {
+            for ((number, sums), found) in numbers.zip(sums).zip(books.accounts(&ids)?) {
                 faults.extend(fault_of(number, *sums, found));
             }
         }
         let role = |role| control_account(PRODUCT, role);
-        let control = ledger.lookup_accounts(&[role(Role::Principal)])?;
+        let control = books.accounts(&[role(Role::Principal)])?;
         let held = control[0].map_or(0, |account| net(&account));
         if held != i128::try_from(self.principal).unwrap_or(i128::MAX) {
             faults.push(format!(
@@ -100,7 +101,7 @@ impl Expected {
                 self.principal
             ));
         }
-        audit(ledger, &mut faults)?;
+        books.audit(&mut faults)?;
         Ok(shortened(faults))
     }
 

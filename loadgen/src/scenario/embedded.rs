@@ -56,7 +56,7 @@ fn watch_step<'a>(watch: &'a dyn Watch, name: &'static str, plan: &Plan) -> &'a 
     watch
 }
 
-fn measured<'a>(plan: &Plan, workload: &'a Workload) -> Load<'a> {
+pub(super) fn measured<'a>(plan: &Plan, workload: &'a Workload) -> Load<'a> {
     Load {
         stream: workload,
         clients: plan.clients,
@@ -70,7 +70,7 @@ fn measured<'a>(plan: &Plan, workload: &'a Workload) -> Load<'a> {
     }
 }
 
-fn fill(report: &mut Report, warm_up: &Driven, driven: &Driven) {
+pub(super) fn fill(report: &mut Report, warm_up: &Driven, driven: &Driven) {
     report.warm_up = warm_up.created;
     report.done = driven.created;
     report.seconds = driven.taken.as_secs_f64();
@@ -85,7 +85,7 @@ fn fill(report: &mut Report, warm_up: &Driven, driven: &Driven) {
 }
 
 /// What the books must hold, by the answers.
-fn expected(plan: &Plan, warm_up: &Driven, driven: &Driven) -> Expected {
+pub(super) fn expected(plan: &Plan, warm_up: &Driven, driven: &Driven) -> Expected {
     let mut expected = Expected::new(plan.workload());
     for batch in 0..warm_up.end {
         expected.add(batch, &warm_up.answers);

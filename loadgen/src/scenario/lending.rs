@@ -11,13 +11,14 @@ use crate::loans::{Act, Borrowers, DUE_DAYS, Expected, Orders, day};
 use crate::measure::{figure, process_cpu, ratio, resident, written_bytes};
 use crate::place::Place;
 use crate::report::{DayEnd, Report, rate, rounded};
+use crate::target::Target;
 use crate::timing::Timing;
 use crate::workload::{Hot, Ids, Kinds, Workload, account_id};
 use crate::{Unwatched, Watch};
 use fen_book::loan::day_end::DayEndReply;
 use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::status::LoanStatus;
-use fen_ledger::{BusinessDate, Ledger, LoanCommand, LoanReply};
+use fen_ledger::{Body, BusinessDate, Ledger, LoanCommand, LoanReply, Reply};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ const CUSTOMERS: u64 = 1_000;
 /// A run under way.
 struct Lending<'a> {
     plan: &'a Plan,
-    ledger: Ledger,
+    books: &'a dyn Target,
     borrowers: Borrowers,
     expected: Expected,
     watch: &'a dyn Watch,
@@ -58,20 +59,22 @@ pub(super) fn run(plan: &Plan, watch: &dyn Watch) -> Run<Report> {
     let borrowers = Borrowers { seed: plan.seed, count: plan.loans, auto_debit };
     let ledger = Ledger::open(place.path())?;
     let expected = Expected::new(borrowers);
-    let mut lending = Lending { plan, ledger, borrowers, expected, watch };
+    let mut lending = Lending { plan, books: &ledger, borrowers, expected, watch };
     lending.open()?;
     match plan.scenario {
         Scenario::Disburse => lending.disburse_all(&mut report)?,
         Scenario::Repay => lending.repay_all(&mut report)?,
         Scenario::DayEnd => lending.close_days(&mut report)?,
-        Scenario::Transfers | Scenario::Singles | Scenario::Mixed | Scenario::Restart => {
-            unreachable!("not a scenario of loans")
-        }
+        Scenario::Transfers
+        | Scenario::Singles
+        | Scenario::Mixed
+        | Scenario::Restart
+        | Scenario::Failover => unreachable!("not a scenario of loans"),
     }
     watch.step("check", 1);
-    report.faults = lending.expected.compare(&lending.ledger)?;
+    report.faults = lending.expected.compare(&ledger)?;
     conclude(&mut report);
-    drop(lending);
+    drop(ledger);
     let written = written_bytes().map(|bytes| ratio(figure(bytes), figure(plan.loans)));
     report.written_bytes_per_record = written.map(rounded);
     weigh(&mut report, place.path(), plan.loans);
@@ -82,16 +85,23 @@ impl Lending<'_> {
     /// The product, the borrowers' accounts and the other customers'.
     fn open(&self) -> Run<()> {
         let put = LoanCommand::PutProduct(Box::new(self.borrowers.product()));
-        let reply = self.ledger.loans(&put)?;
+        let reply = self.ask(&put)?;
         let LoanReply::Product(outcome) = reply else {
             return Err(Fault::Process("the answer is not one to a product".to_owned()));
         };
         if outcome.status != ProductStatus::Created {
             return Err(Fault::Process(format!("the product was answered {}", outcome.status.name())));
         }
-        open_accounts(&self.ledger, &self.customers(), &Unwatched)?;
+        open_accounts(self.books, &self.customers(), &Unwatched)?;
         self.watch.step("accounts", self.plan.loans);
-        open_all(&self.ledger, self.borrowers.accounts(), self.watch)
+        open_all(self.books, self.borrowers.accounts(), self.watch)
+    }
+
+    fn ask(&self, command: &LoanCommand) -> Run<LoanReply> {
+        let Reply::Loans(reply) = self.books.submit(Body::Loans(command.encode()))?.wait()? else {
+            return Err(Fault::Process("the answer is not one to the loan side".to_owned()));
+        };
+        Ok(reply)
     }
 
     /// The transfers that run beside a day-end.
@@ -132,7 +142,7 @@ impl Lending<'_> {
             stop: None,
             reads: false,
         };
-        let driven = drive(&self.ledger, &load, self.watch)?;
+        let driven = drive(self.books, &load, self.watch)?;
         self.expected.add(orders, &driven.answers);
         Ok(driven)
     }
@@ -142,9 +152,7 @@ impl Lending<'_> {
         let command = LoanCommand::DayEnd { through: business_date(through) };
         let (began, mut closed) = (Instant::now(), Closed::default());
         loop {
-            let LoanReply::DayEnd(DayEndReply { outcome, is_done, loans, .. }) =
-                self.ledger.loans(&command)?
-            else {
+            let LoanReply::DayEnd(DayEndReply { outcome, is_done, loans, .. }) = self.ask(&command)? else {
                 return Err(Fault::Process("the answer is not one to a day-end".to_owned()));
             };
             if outcome.status != LoanStatus::Created {
@@ -220,7 +228,7 @@ impl Lending<'_> {
         };
         let cpu_before = process_cpu();
         let (closed, beside) = std::thread::scope(|scope| {
-            let beside = scope.spawn(|| drive(&self.ledger, &trickle, &Unwatched));
+            let beside = scope.spawn(|| drive(self.books, &trickle, &Unwatched));
             let closed: Run<Vec<Closed>> = (1..=MEASURED_DAYS)
                 .map(|of_april| {
                     let closed = self.close(DUE_DAYS + of_april);

@@ -1,0 +1,304 @@
+//! A whole cluster on this machine: a folder with certificates and configurations, and a process for each node.
+//!
+//! **Invariants.** A node's process ends with whoever started it: its standard input closes. A folder is laid out
+//! once; found again, it is used as it is.
+//!
+//! Used by `fen dev`, by the load generator and by tests; a cluster for customers is one node a machine.
+
+use crate::config::{Config, Limits, SecurityConfig, TempoConfig};
+use crate::fault::NodeFault;
+use fen_api::{Client, ClientFault, ClientOptions, wire};
+use fen_net::{Authority, NODES_NAME, NodeId, node_name};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use thiserror::Error;
+
+/// Peers' ports are counted from so far above the clients'.
+const PEERS_ABOVE: u16 = 100;
+
+/// Why a cluster could not be laid out, started or founded.
+#[derive(Debug, Error)]
+pub enum LocalFault {
+    /// What is in the folder is for another layout.
+    #[error("{0} holds another number of nodes; name the same number as before, or another folder")]
+    AnotherLayout(String),
+    /// The folder cannot be written, or a process not be started.
+    #[error("{what}: {reason}")]
+    Broken {
+        /// The folder or the program.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// A configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] NodeFault),
+    /// The nodes do not answer.
+    #[error(transparent)]
+    Client(#[from] ClientFault),
+}
+
+/// How a cluster is laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Layout {
+    /// How many nodes.
+    pub nodes: u16,
+    /// Clients' ports are counted from this one, peers' from a hundred above.
+    pub port: u16,
+    /// No certificates: loopback needs none.
+    pub is_plaintext: bool,
+}
+
+impl Layout {
+    /// A first port such that every port of the layout was free a moment ago.
+    ///
+    /// # Errors
+    /// Where the system gives out no port.
+    pub fn free_port(nodes: u16) -> io::Result<u16> {
+        loop {
+            let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            let ports = (0..nodes).flat_map(|node| [node, PEERS_ABOVE + node]);
+            let mut ports = ports.map(|offset| first.checked_add(offset));
+            if ports
+                .all(|port| port.is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
+            {
+                return Ok(first);
+            }
+        }
+    }
+
+    /// The nodes' configurations in a folder: made on the first run, found on later ones.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or holds another number of nodes.
+    pub fn files(&self, folder: &Path) -> Result<Vec<PathBuf>, LocalFault> {
+        let files: Vec<PathBuf> =
+            (1..=self.nodes).map(|node| folder.join(format!("node-{node}.toml"))).collect();
+        if files.iter().all(|file| file.exists()) {
+            return Ok(files);
+        }
+        if files.iter().any(|file| file.exists()) {
+            return Err(LocalFault::AnotherLayout(folder.display().to_string()));
+        }
+        let broken = |reason| LocalFault::Broken { what: folder.display().to_string(), reason };
+        self.write(folder).map_err(broken)?;
+        Ok(files)
+    }
+
+    fn write(self, folder: &Path) -> Result<(), String> {
+        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        let write = |name: &str, text: &str| {
+            write_private(&folder.join(name), text).map_err(|error| error.to_string())
+        };
+        let authority = if self.is_plaintext {
+            None
+        } else {
+            let authority = Authority::create().map_err(|fault| fault.to_string())?;
+            write("authority.pem", authority.certificate())?;
+            write("authority.key", authority.key())?;
+            let (certificate, key) =
+                authority.issue(&["client.fen".to_owned()]).map_err(|fault| fault.to_string())?;
+            write("client.pem", &certificate)?;
+            write("client.key", &key)?;
+            Some(authority)
+        };
+        let cluster = uuid::Uuid::now_v7().simple().to_string();
+        for node in 1..=self.nodes {
+            let security = match &authority {
+                None => SecurityConfig { plaintext: true, ..SecurityConfig::default() },
+                Some(authority) => {
+                    let names = names_of(node);
+                    let (certificate, key) = authority.issue(&names).map_err(|fault| fault.to_string())?;
+                    write(&format!("node-{node}.pem"), &certificate)?;
+                    write(&format!("node-{node}.key"), &key)?;
+                    SecurityConfig {
+                        plaintext: false,
+                        authority: Some("authority.pem".into()),
+                        certificate: Some(format!("node-{node}.pem").into()),
+                        key: Some(format!("node-{node}.key").into()),
+                    }
+                }
+            };
+            let config = Config {
+                cluster: cluster.clone(),
+                node: u64::from(node),
+                data: format!("node-{node}").into(),
+                peer_address: self.address(PEERS_ABOVE + node - 1)?,
+                client_address: self.address(node - 1)?,
+                security,
+                limits: Limits::default(),
+                tempo: TempoConfig::default(),
+            };
+            let text = toml::to_string(&config).map_err(|error| error.to_string())?;
+            write(&format!("node-{node}.toml"), &text)?;
+        }
+        Ok(())
+    }
+
+    fn address(self, offset: u16) -> Result<SocketAddr, String> {
+        let port =
+            self.port.checked_add(offset).ok_or_else(|| format!("no port {offset} above {}", self.port))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+}
+
+/// The names in a node's certificate.
+fn names_of(node: u16) -> [String; 3] {
+    [node_name(NodeId(u64::from(node))), NODES_NAME.to_owned(), Ipv4Addr::LOCALHOST.to_string()]
+}
+
+/// Keys are their owner's alone.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// One node and its process.
+struct LocalNode {
+    file: PathBuf,
+    config: Config,
+    child: Option<Child>,
+}
+
+/// The processes of a cluster. Dropped, it stops them in order.
+pub struct LocalCluster {
+    program: PathBuf,
+    nodes: Vec<LocalNode>,
+}
+
+impl LocalCluster {
+    /// Starts a process of `program`, which must be `fen`, for each configuration.
+    ///
+    /// # Errors
+    /// A configuration is wrong, or a process cannot be started.
+    pub fn start(program: &Path, files: &[PathBuf]) -> Result<Self, LocalFault> {
+        let read =
+            |file: &PathBuf| Ok(LocalNode { file: file.clone(), config: Config::read(file)?, child: None });
+        let nodes = files.iter().map(read).collect::<Result<_, LocalFault>>()?;
+        let mut cluster = Self { program: program.to_owned(), nodes };
+        (0..files.len()).try_for_each(|place| cluster.start_node(place))?;
+        Ok(cluster)
+    }
+
+    /// How many nodes there are.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Starts the process at a place, counted from nought; one that runs is left alone.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_node(&mut self, place: usize) -> Result<(), LocalFault> {
+        let node = &mut self.nodes[place];
+        if node.child.is_some() {
+            return Ok(());
+        }
+        let mut command = Command::new(&self.program);
+        command.arg("start").arg("--config").arg(&node.file).arg("--until-stdin-closes");
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let broken = |error: io::Error| LocalFault::Broken {
+            what: self.program.display().to_string(),
+            reason: format!("cannot be started: {error}"),
+        };
+        node.child = Some(started.map_err(broken)?);
+        Ok(())
+    }
+
+    /// Kills a node's process with SIGKILL, as a power cut would end it.
+    pub fn kill(&mut self, place: usize) {
+        if let Some(mut child) = self.nodes[place].child.take() {
+            // It may have ended by itself; either way it is waited for.
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+    }
+
+    /// Whether a node's process has ended by itself, and how.
+    pub fn has_ended(&mut self, place: usize) -> Option<ExitStatus> {
+        let status = self.nodes[place].child.as_mut()?.try_wait().ok()??;
+        self.nodes[place].child = None;
+        Some(status)
+    }
+
+    /// A node's id, its process if it runs, its configuration's file, and its address for clients.
+    pub fn node(&self, place: usize) -> (u64, Option<u32>, &Path, SocketAddr) {
+        let LocalNode { file, config, child } = &self.nodes[place];
+        (config.node, child.as_ref().map(Child::id), file, config.client_address)
+    }
+
+    /// The processes that run.
+    pub fn processes(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(|node| node.child.as_ref().map(Child::id)).collect()
+    }
+
+    /// Where clients reach the nodes.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.config.client_address.to_string()).collect()
+    }
+
+    /// A client with the nodes' own certificates.
+    ///
+    /// # Errors
+    /// The certificates cannot be read.
+    pub fn client(&self) -> Result<Client, LocalFault> {
+        let Some(first) = self.nodes.first() else {
+            return Err(LocalFault::AnotherLayout("a layout of no nodes".to_owned()));
+        };
+        let security = first.config.certificates()?.map(|pem| pem.client_security());
+        let options = ClientOptions { security, ..ClientOptions::default() };
+        Ok(Client::new(&self.endpoints(), options)?)
+    }
+
+    /// Founds the cluster; one that is founded stays as it is.
+    ///
+    /// # Errors
+    /// No node answers.
+    pub async fn found(&self, shards: u32) -> Result<(), LocalFault> {
+        let node = |node: &LocalNode| wire::Node {
+            id: node.config.node,
+            peer_address: node.config.peer_address.to_string(),
+            client_address: node.config.client_address.to_string(),
+        };
+        self.client()?.init(self.nodes.iter().map(node).collect(), shards).await?;
+        Ok(())
+    }
+}
+
+impl Drop for LocalCluster {
+    /// Closes every node's standard input, which tells it to stop, and waits.
+    fn drop(&mut self) {
+        let mut children: Vec<Child> = self.nodes.iter_mut().filter_map(|node| node.child.take()).collect();
+        for child in &mut children {
+            drop(child.stdin.take());
+        }
+        for mut child in children {
+            // One that has already ended needs no waiting.
+            let _ended = child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_laid_out_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout { nodes: 3, port: 7001, is_plaintext: false };
+        let files = layout.files(folder.path()).unwrap();
+        let first = std::fs::read_to_string(&files[2]).unwrap();
+        assert_eq!(layout.files(folder.path()).unwrap(), files);
+        assert_eq!(std::fs::read_to_string(&files[2]).unwrap(), first, "what is there stays");
+        let config = Config::read(&files[2]).unwrap();
+        assert_eq!((config.node, config.client_address.port(), config.peer_address.port()), (3, 7003, 7103));
+        let more = Layout { nodes: 5, ..layout };
+        assert!(matches!(more.files(folder.path()), Err(LocalFault::AnotherLayout(_))));
+    }
+}
