@@ -41,3 +41,18 @@ pub enum NetFault {
     #[error(transparent)]
     Io(#[from] io::Error),
 }
+
+impl NetFault {
+    /// The kind of fault, for counting.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Late { .. } => "late",
+            Self::Garbled(_) => "garbled",
+            Self::TooLarge { .. } => "too_large",
+            Self::Refused(_) => "refused",
+            Self::Security(_) => "stranger",
+            Self::Io(_) => "broken_off",
+        }
+    }
+}

@@ -126,6 +126,7 @@ impl Listener {
             };
             let Ok(place) = places.clone().try_acquire_owned() else {
                 turned_away.fetch_add(1, Ordering::Relaxed);
+                count_refused("too_many");
                 continue;
             };
             let (own, security) = (self.own, self.security.clone());
@@ -137,12 +138,17 @@ impl Listener {
                 };
                 if let Err(fault) = end {
                     turned_away.fetch_add(1, Ordering::Relaxed);
+                    count_refused(fault.class());
                     tracing::warn!(%peer, %fault, "connection refused or broken off");
                 }
                 drop(place);
             });
         }
     }
+}
+
+fn count_refused(reason: &'static str) {
+    metrics::counter!("fen_connections_refused_total", "reason" => reason).increment(1);
 }
 
 /// One connection, from the handshake to its end.

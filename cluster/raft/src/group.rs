@@ -163,6 +163,13 @@ impl<M: Machine> Group<M> {
         self.desk.read(look).await.map_err(stopped)
     }
 
+    /// Up to which entry a read that begins now has to wait for, confirmed by a majority. Only on the leader.
+    pub async fn read_index(&self) -> Result<u64, GroupFault> {
+        self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(read_fault)?;
+        // What the leader has applied by then is at least as much.
+        Ok(self.status().applied.map_or(0, |place| place.index))
+    }
+
     /// Looks into the machine as this node has it, however old.
     pub async fn peek<T: Send + 'static>(
         &self,
@@ -176,11 +183,23 @@ impl<M: Machine> Group<M> {
         self.raft.add_learner(node.0, peer, true).await.map(|_| ()).map_err(write_fault)
     }
 
+    /// Adds a member that gets the log but has no vote; answers at once, it catches up by and by.
+    pub async fn invite(&self, node: NodeId, peer: Peer) -> Result<(), GroupFault> {
+        self.raft.add_learner(node.0, peer, false).await.map(|_| ()).map_err(write_fault)
+    }
+
     /// Makes these nodes, members all, the voters; others leave.
     pub async fn set_voters(&self, voters: BTreeSet<NodeId>) -> Result<(), GroupFault> {
         let voters: BTreeSet<u64> = voters.into_iter().map(|node| node.0).collect();
         let change = ChangeMembers::ReplaceAllVoters(voters);
         self.raft.change_membership(change, false).await.map(|_| ()).map_err(write_fault)
+    }
+
+    /// Lets go of members without a vote.
+    pub async fn dismiss(&self, learners: BTreeSet<NodeId>) -> Result<(), GroupFault> {
+        let learners: BTreeSet<u64> = learners.into_iter().map(|node| node.0).collect();
+        let change = ChangeMembers::RemoveNodes(learners);
+        self.raft.change_membership(change, true).await.map(|_| ()).map_err(write_fault)
     }
 
     /// Hands leadership over.

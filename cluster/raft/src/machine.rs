@@ -9,6 +9,7 @@ use bytes::Bytes;
 use openraft::storage::ApplyResponder;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait for the machine.
@@ -164,7 +165,10 @@ async fn work<M: Machine>(crew: Crew, mut machine: M, mut queue: mpsc::Receiver<
                     continue;
                 }
                 let audience = if answer.is_some() { Audience::Client } else { Audience::Nobody };
-                match machine.apply(place, &parcel, audience) {
+                let begun = Instant::now();
+                let applied = machine.apply(place, &parcel, audience);
+                metrics::histogram!("fen_apply_seconds").record(begun.elapsed().as_secs_f64());
+                match applied {
                     Ok(reply) => {
                         if let Some(answer) = answer {
                             answer.send(reply);

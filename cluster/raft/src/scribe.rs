@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 /// Orders that may wait; whoever brings one more waits with it.
@@ -228,7 +228,9 @@ impl Desk {
 
     /// Makes everything staged durable and tells who waits.
     fn commit(&mut self) -> Result<(), WalFault> {
+        let begun = Instant::now();
         self.wal.commit()?;
+        metrics::histogram!("fen_log_write_seconds").record(begun.elapsed().as_secs_f64());
         for staged in self.waiting.drain(..) {
             if let Some(places) = staged.durable {
                 places.tail.settle(&places.entries);
