@@ -7,11 +7,29 @@ use fen_api::wire;
 use fen_net::NodeId;
 use prost::Message;
 
-/// One question to one shard.
+/// One question to one shard, or to the directory.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Ask {
-    /// Put a command into the log; answered by packed results.
+    /// Put a command into the log; answered by what the book answered, packed.
     Submit(PackedCommand),
+    /// A change of the directory, for the directory's group only; answered by nothing, or by the reason of a refusal.
+    Change(Bytes),
+    /// What the directory's leader is about to do; answered by [`wire::PlanReply`].
+    Plan,
+    /// Up to where the leader has applied, confirmed by a majority; answered by a little-endian `u64`.
+    ReadIndex,
+    /// About the members of the group, for its leader.
+    Members(Members),
+    /// A look into the books, by the leader once a majority has confirmed that it leads.
+    Read(Read),
+    /// A look into the books as whoever holds them has them: their age in milliseconds as a little-endian `u64`, then
+    /// the answer.
+    Near(Read),
+}
+
+/// What changes nothing.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Read {
     /// Answered by [`wire::Accounts`].
     Accounts(wire::Ids),
     /// Answered by [`wire::Transfers`].
@@ -20,11 +38,41 @@ pub enum Ask {
     AccountTransfers(wire::AccountFilter),
     /// Answered by [`wire::BalanceLines`].
     Balances(wire::AccountFilter),
-    /// Answered by [`wire::Position`].
-    Position(wire::PositionRequest),
-    /// A change of the directory, for the directory's group only; answered by nothing, or by the reason of a refusal.
-    Change(Bytes),
+    /// Answered by [`wire::Positions`].
+    Positions(wire::Ids),
+    /// Answered by [`wire::Accounts`].
+    QueryAccounts(wire::QueryFilter),
+    /// Answered by [`wire::Transfers`].
+    QueryTransfers(wire::QueryFilter),
+    /// Answered by [`wire::LoanDocuments`].
+    Loans(wire::Ids),
+    /// Answered by [`wire::Ids`]: those of the loans that the shard has.
+    LoansHere(wire::Ids),
+    /// Answered by [`wire::TrialBalance`].
+    Totals,
+    /// Adds the books up again; answered by [`wire::MemberAudit`].
+    Audit,
+    /// Answered by the business date as a little-endian `i32`, or by nothing where there is none yet.
+    BusinessDate,
 }
+
+/// What concerns a group's members.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Members {
+    /// How the group stands; answered by [`wire::GroupStatus`].
+    Standing,
+    /// Adds a member without a vote, which catches up by and by.
+    Invite(wire::Node),
+    /// Makes these nodes, members all, the voters; others leave.
+    Voters(wire::NodeIds),
+    /// Hands the leadership over.
+    HandOver(wire::NodeIds),
+    /// Lets go of members without a vote.
+    Dismiss(wire::NodeIds),
+}
+
+/// The first byte of a near read; the read follows.
+const NEAR: u8 = 32;
 
 impl Ask {
     /// For the way.
@@ -37,14 +85,21 @@ impl Ask {
                 bytes.put_u16_le(command.kind);
                 bytes.put_slice(&command.body);
             }
-            Self::Accounts(ids) => put(&mut bytes, 2, ids),
-            Self::Transfers(ids) => put(&mut bytes, 3, ids),
-            Self::AccountTransfers(filter) => put(&mut bytes, 4, filter),
-            Self::Balances(filter) => put(&mut bytes, 5, filter),
-            Self::Position(request) => put(&mut bytes, 6, request),
             Self::Change(change) => {
-                bytes.put_u8(7);
+                bytes.put_u8(2);
                 bytes.put_slice(change);
+            }
+            Self::Plan => bytes.put_u8(3),
+            Self::ReadIndex => bytes.put_u8(4),
+            Self::Members(Members::Standing) => bytes.put_u8(5),
+            Self::Members(Members::Invite(node)) => put(&mut bytes, 6, node),
+            Self::Members(Members::Voters(nodes)) => put(&mut bytes, 7, nodes),
+            Self::Members(Members::HandOver(to)) => put(&mut bytes, 8, to),
+            Self::Members(Members::Dismiss(nodes)) => put(&mut bytes, 9, nodes),
+            Self::Read(read) => read.put(&mut bytes),
+            Self::Near(read) => {
+                bytes.put_u8(NEAR);
+                read.put(&mut bytes);
             }
         }
         bytes.freeze()
@@ -55,18 +110,60 @@ impl Ask {
         if bytes.is_empty() {
             return Err("an empty question".to_owned());
         }
-        let number = bytes.get_u8();
-        match number {
+        match bytes.get_u8() {
             1 if bytes.len() >= 2 => {
                 let kind = bytes.get_u16_le();
                 Ok(Self::Submit(PackedCommand { kind, body: bytes }))
             }
-            2 => read(bytes).map(Self::Accounts),
-            3 => read(bytes).map(Self::Transfers),
-            4 => read(bytes).map(Self::AccountTransfers),
-            5 => read(bytes).map(Self::Balances),
-            6 => read(bytes).map(Self::Position),
-            7 => Ok(Self::Change(bytes)),
+            2 => Ok(Self::Change(bytes)),
+            3 => Ok(Self::Plan),
+            4 => Ok(Self::ReadIndex),
+            5 => Ok(Self::Members(Members::Standing)),
+            6 => read(bytes).map(Members::Invite).map(Self::Members),
+            7 => read(bytes).map(Members::Voters).map(Self::Members),
+            8 => read(bytes).map(Members::HandOver).map(Self::Members),
+            9 => read(bytes).map(Members::Dismiss).map(Self::Members),
+            NEAR if !bytes.is_empty() => {
+                let number = bytes.get_u8();
+                Read::decode(number, bytes).map(Self::Near)
+            }
+            number => Read::decode(number, bytes).map(Self::Read),
+        }
+    }
+}
+
+impl Read {
+    fn put(&self, bytes: &mut BytesMut) {
+        match self {
+            Self::Accounts(ids) => put(bytes, 64, ids),
+            Self::Transfers(ids) => put(bytes, 65, ids),
+            Self::AccountTransfers(filter) => put(bytes, 66, filter),
+            Self::Balances(filter) => put(bytes, 67, filter),
+            Self::Positions(ids) => put(bytes, 68, ids),
+            Self::QueryAccounts(filter) => put(bytes, 69, filter),
+            Self::QueryTransfers(filter) => put(bytes, 70, filter),
+            Self::Loans(ids) => put(bytes, 71, ids),
+            Self::LoansHere(ids) => put(bytes, 72, ids),
+            Self::Totals => bytes.put_u8(73),
+            Self::BusinessDate => bytes.put_u8(74),
+            Self::Audit => bytes.put_u8(75),
+        }
+    }
+
+    fn decode(number: u8, bytes: Bytes) -> Result<Self, String> {
+        match number {
+            64 => read(bytes).map(Self::Accounts),
+            65 => read(bytes).map(Self::Transfers),
+            66 => read(bytes).map(Self::AccountTransfers),
+            67 => read(bytes).map(Self::Balances),
+            68 => read(bytes).map(Self::Positions),
+            69 => read(bytes).map(Self::QueryAccounts),
+            70 => read(bytes).map(Self::QueryTransfers),
+            71 => read(bytes).map(Self::Loans),
+            72 => read(bytes).map(Self::LoansHere),
+            73 => Ok(Self::Totals),
+            74 => Ok(Self::BusinessDate),
+            75 => Ok(Self::Audit),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }
@@ -125,5 +222,35 @@ pub fn decode_answer(mut bytes: Bytes) -> Result<Bytes, ServeFault> {
         3 => Err(ServeFault::Refused(words(&bytes))),
         4 => Err(ServeFault::Unavailable(words(&bytes))),
         _unknown => Err(garbled()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_what_is_heard_and_nothing_else_is() {
+        let ids = wire::Ids { ids: vec![wire::Uint128 { high: 1, low: 2 }] };
+        let all = [
+            Ask::Submit(PackedCommand { kind: 7, body: Bytes::from_static(b"abc") }),
+            Ask::Change(Bytes::from_static(b"{}")),
+            Ask::Plan,
+            Ask::ReadIndex,
+            Ask::Members(Members::Standing),
+            Ask::Members(Members::Voters(wire::NodeIds { ids: vec![1, 2] })),
+            Ask::Read(Read::Positions(ids.clone())),
+            Ask::Near(Read::Positions(ids)),
+            Ask::Near(Read::Totals),
+        ];
+        for ask in all {
+            assert_eq!(Ask::decode(ask.encode()).unwrap(), ask);
+        }
+        for number in 0..=u8::MAX {
+            // Whatever comes, it is a question or refused.
+            let _read = Ask::decode(Bytes::copy_from_slice(&[number, 0xff, 0xff, 0xff]));
+        }
+        assert!(Ask::decode(Bytes::from_static(&[NEAR, 1, 0, 0])).is_err(), "no command is taken for a read");
+        assert!(Ask::decode(Bytes::new()).is_err());
     }
 }

@@ -5,7 +5,8 @@
 //! node = 1                             # never given to another node, nor to this one after its disk was lost
 //! data = "/var/lib/fen"
 //! peer_address = "10.0.0.1:7101"       # where this node listens for its peers
-//! client_address = "10.0.0.1:7001"     # where it listens for clients
+//! client_address = "10.0.0.1:7001"     # where it listens for clients, gRPC and REST
+//! watch_address = "127.0.0.1:7201"     # optional: /metrics, /healthz and /readyz without certificates, on loopback
 //!
 //! [security]                           # certificates in PEM; paths relative to this file
 //! authority = "authority.pem"
@@ -47,6 +48,9 @@ pub struct Config {
     pub peer_address: SocketAddr,
     /// Listens for clients here.
     pub client_address: SocketAddr,
+    /// Shows figures and health here, in plaintext; on loopback only. They are shown to clients in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch_address: Option<SocketAddr>,
     /// How connections are protected.
     pub security: SecurityConfig,
     /// How much it may hold.
@@ -128,7 +132,7 @@ impl Config {
     pub fn read(file: &Path) -> Result<Self, NodeFault> {
         let fault = |reason: String| NodeFault::Config { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(file).map_err(|error| fault(error.to_string()))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| fault(error.to_string()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| fault(wrong(&error.to_string())))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         config.data = folder.join(&config.data);
         let security = &mut config.security;
@@ -145,6 +149,9 @@ impl Config {
         self.cluster_id()?;
         if self.node == 0 {
             return Err("node: 0 is no node; count from 1".to_owned());
+        }
+        if self.watch_address.is_some_and(|address| !address.ip().is_loopback()) {
+            return Err("watch_address: allowed on loopback addresses only".to_owned());
         }
         let security = &self.security;
         let files = [&security.authority, &security.certificate, &security.key];
@@ -204,6 +211,38 @@ impl Config {
     }
 }
 
+/// What is wrong with a file, with the nearest right key where one is misspelt.
+fn wrong(words: &str) -> String {
+    let words = words.trim_end();
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let Some(line) = words.lines().find(|line| line.contains("unknown field")) else {
+        return words.to_owned();
+    };
+    let names = quoted(line);
+    let Some((given, known)) = names.split_first() else { return words.to_owned() };
+    let nearest = known.iter().min_by_key(|name| distance(given, name));
+    match nearest.filter(|name| distance(given, name) <= name.len().div_ceil(2)) {
+        Some(nearest) => format!("{words}; did you mean `{nearest}`?"),
+        None => words.to_owned(),
+    }
+}
+
+/// How many letters have to be changed, left out or put in to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = above + 1;
+        for (place, target) in other.iter().enumerate() {
+            let change = corner + usize::from(letter != *target);
+            corner = row[place + 1];
+            row[place + 1] = change.min(row[place] + 1).min(corner + 1);
+        }
+    }
+    row[other.len()]
+}
+
 impl Certificates {
     /// For connections between nodes.
     pub fn security(&self) -> Result<Security, NodeFault> {
@@ -218,5 +257,42 @@ impl Certificates {
             key: self.key.clone(),
             server_name: fen_net::NODES_NAME.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: &str = "cluster = \"c0ffee\"\nnode = 1\ndata = \"d\"\npeer_address = \"127.0.0.1:1\"\n\
+                         client_address = \"127.0.0.1:2\"\n[security]\nplaintext = true\n";
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::read(&file).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_the_nearest_right_one() {
+        assert!(read(RIGHT).is_ok());
+        let wrong = |from: &str, to: &str| read(&RIGHT.replace(from, to)).unwrap_err();
+        assert!(wrong("client_address", "client_adress").contains("did you mean `client_address`?"));
+        assert!(wrong("plaintext", "plain_text").contains("did you mean `plaintext`?"));
+        let tempo = format!("{RIGHT}[tempo]\nheartbeat = 40\n");
+        assert!(read(&tempo).unwrap_err().contains("did you mean `heartbeat_ms`?"));
+        let strange = wrong("node = 1", "node = 1\nzzzzzzzzzzzz = 1");
+        assert!(strange.contains("zzzzzzzzzzzz") && !strange.contains("did you mean"), "{strange}");
+    }
+
+    #[test]
+    fn what_must_not_be_is_refused_with_its_key() {
+        let wrong = |from: &str, to: &str| read(&RIGHT.replace(from, to)).unwrap_err();
+        assert!(wrong("node = 1", "node = 0").contains("node: 0 is no node"));
+        assert!(wrong("c0ffee", "coffee").contains("cluster: up to 32 hex digits"));
+        assert!(wrong("127.0.0.1:2", "10.0.0.1:2").contains("security.plaintext"));
+        assert!(wrong("plaintext = true", "plaintext = false").contains("all three"));
+        assert!(wrong("node = 1", "node = 1\nwatch_address = \"10.0.0.1:3\"").contains("watch_address"));
     }
 }

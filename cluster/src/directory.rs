@@ -1,25 +1,32 @@
-//! Group 0: who holds what. Nodes, shards and their members, and which slot lies on which shard.
+//! Group 0: who holds what, and what shall become of it. Nodes, shards and their members, which slot lies on which
+//! shard, the products, and the days that are closed.
 //!
 //! It is small, and changes seldom; every node holds all of it. Its commands and its image are JSON with a version,
 //! so that a person can read them and an older node can refuse what it does not know.
+//!
+//! **The plan.** An operator changes only what is *wanted*: which nodes shall be a group's voters. The node that leads
+//! this group compares what is wanted with what is, and takes the next step (see [`steward`](crate::steward)). So
+//! there is nothing to resume: whoever leads next compares again.
 
-use crate::route::{SLOTS, Slot};
-use bytes::Bytes;
+mod change;
+mod machine;
+
+pub use change::Change;
+pub use machine::DirectoryMachine;
+
+use crate::route::Slot;
 use fen_net::NodeId;
-use fen_raft::{Answer, Audience, GroupId, Image, LogPlace, Machine, Mark, Parcel};
-use fen_store::disk::Disk;
+use fen_raft::GroupId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::collections::{BTreeMap, BTreeSet};
 
 const VERSION: u32 = 1;
 /// Shards of one cluster, at most.
 pub const SHARDS_MAX: u32 = 256;
-/// Members of one shard's group at its founding.
+/// Members of one shard's group, where there are so many nodes.
 pub const REPLICAS: usize = 3;
+/// Voters of the directory's own group, where there are so many nodes.
+pub const KEEPERS: usize = 5;
 
 /// A node as others reach it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -39,6 +46,23 @@ pub struct ShardEntry {
     pub founders: Vec<u64>,
     /// All nodes that hold it or are about to.
     pub holders: Vec<u64>,
+    /// The nodes that shall be its voters.
+    #[serde(default)]
+    pub wanted: Vec<u64>,
+    /// How many of the directory's products, from the first on, lie on its shelf.
+    #[serde(default)]
+    pub shelved: usize,
+}
+
+/// A product as it was put, for the shards to take in this order.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct ProductEntry {
+    /// The product's id, in decimal.
+    pub id: String,
+    /// Its currency.
+    pub ledger: u32,
+    /// The book's command, in hex.
+    pub command: String,
 }
 
 /// A run of slots on one shard.
@@ -57,9 +81,36 @@ pub struct Directory {
     /// In order of their groups.
     pub shards: Vec<ShardEntry>,
     slots: Vec<SlotRun>,
+    /// The nodes that shall vote on the directory itself.
+    #[serde(default)]
+    pub keepers: Vec<u64>,
+    /// Nodes that are on their way out.
+    #[serde(default)]
+    pub leaving: BTreeSet<u64>,
+    /// Nodes that are gone; their ids are never given again.
+    #[serde(default)]
+    retired: BTreeSet<u64>,
+    /// All products, in the order in which they were put.
+    #[serde(default)]
+    pub products: Vec<ProductEntry>,
+    /// The last day that is closed, or is being closed, on every shard.
+    #[serde(default)]
+    pub closed_through: Option<i32>,
 }
 
 impl Directory {
+    /// What an earlier release did not write is as it was then: all holders are voters, all nodes keep the directory.
+    fn complete(&mut self) {
+        for shard in &mut self.shards {
+            if shard.wanted.is_empty() {
+                shard.wanted.clone_from(&shard.holders);
+            }
+        }
+        if self.keepers.is_empty() {
+            self.keepers = self.nodes.keys().copied().collect();
+        }
+    }
+
     /// Whether the cluster has been founded.
     pub fn is_founded(&self) -> bool {
         !self.shards.is_empty()
@@ -71,219 +122,26 @@ impl Directory {
         self.slots.get(after.checked_sub(1)?).map(|run| GroupId(run.group))
     }
 
+    /// A shard's entry.
+    pub fn shard(&self, group: GroupId) -> Option<&ShardEntry> {
+        self.shards.iter().find(|shard| shard.group == group.0)
+    }
+
     /// A node's entry.
     pub fn node(&self, node: NodeId) -> Option<&NodeEntry> {
         self.nodes.get(&node.0)
     }
 
-    fn found(&mut self, nodes: BTreeMap<u64, NodeEntry>, shards: u32) {
-        let ids: Vec<u64> = nodes.keys().copied().collect();
-        let share = |shard: u32| {
-            let from = usize::try_from(shard).unwrap_or(0);
-            (0..REPLICAS.min(ids.len())).map(|next| ids[(from + next) % ids.len()]).collect::<Vec<u64>>()
-        };
-        self.shards = (0..shards)
-            .map(|shard| ShardEntry { group: shard + 1, founders: share(shard), holders: share(shard) })
-            .collect();
-        let first = |shard: u32| u16::try_from(u32::from(SLOTS) * shard / shards).unwrap_or(SLOTS);
-        self.slots = (0..shards).map(|shard| SlotRun { first: first(shard), group: shard + 1 }).collect();
-        self.nodes = nodes;
-        self.version = VERSION;
-    }
-}
-
-/// A change of the directory.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Change {
-    /// The first: these nodes, so many shards.
-    Found {
-        /// By id.
-        nodes: BTreeMap<u64, NodeEntry>,
-        /// At least one, at most [`SHARDS_MAX`].
-        shards: u32,
-    },
-}
-
-impl Change {
-    /// As the log carries it.
-    pub fn encode(&self) -> Bytes {
-        Bytes::from(serde_json::to_vec(self).expect("a change is plain data"))
-    }
-}
-
-/// The directory as a replicated machine.
-pub struct DirectoryMachine {
-    directory: Directory,
-    published: watch::Sender<Arc<Directory>>,
-    mark: Mark,
-    disk: Arc<dyn Disk>,
-    path: PathBuf,
-}
-
-/// What lies on disk.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    term: Option<u64>,
-    index: Option<u64>,
-    membership: Vec<u8>,
-    directory: Directory,
-}
-
-impl DirectoryMachine {
-    /// Opens what was kept in `directory`, or begins with nothing; whatever changes is published.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        directory: &Path,
-    ) -> io::Result<(Self, watch::Receiver<Arc<Directory>>)> {
-        disk.create_dir(directory)?;
-        let path = directory.join("directory.json");
-        let (published, changes) = watch::channel(Arc::default());
-        let mut machine =
-            Self { directory: Directory::default(), published, mark: Mark::default(), disk, path };
-        if let Some(bytes) = machine.read()? {
-            machine.take(&bytes)?;
-        }
-        Ok((machine, changes))
+    /// How many slots a shard holds.
+    pub fn slots_of(&self, group: GroupId) -> u32 {
+        let ends = self.slots.iter().skip(1).map(|run| run.first).chain([crate::route::SLOTS]);
+        let runs = self.slots.iter().zip(ends).filter(|(run, _)| run.group == group.0);
+        runs.map(|(run, end)| u32::from(end - run.first)).sum()
     }
 
-    fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        let file = match self.disk.open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut bytes = vec![0; usize::try_from(file.size()?).map_err(io::Error::other)?];
-        file.read_at(&mut bytes, 0)?;
-        Ok(Some(bytes))
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let kept: Kept = serde_json::from_slice(bytes).map_err(io::Error::other)?;
-        if kept.directory.version > VERSION {
-            return Err(io::Error::other(format!(
-                "the directory has version {}; this release knows {VERSION}",
-                kept.directory.version
-            )));
-        }
-        let place = kept.term.zip(kept.index).map(|(term, index)| LogPlace { term, index });
-        self.mark = Mark { place, membership: Bytes::from(kept.membership) };
-        self.directory = kept.directory;
-        self.published.send_replace(Arc::new(self.directory.clone()));
-        Ok(())
-    }
-
-    fn bytes(&self, mark: &Mark) -> Vec<u8> {
-        let kept = Kept {
-            term: mark.place.map(|place| place.term),
-            index: mark.place.map(|place| place.index),
-            membership: mark.membership.to_vec(),
-            directory: self.directory.clone(),
-        };
-        serde_json::to_vec(&kept).expect("the directory is plain data")
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let draft = self.path.with_extension("draft");
-        if let Err(error) = self.disk.remove(&draft)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let file = self.disk.create(&draft)?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        self.disk.rename(&draft, &self.path)?;
-        self.disk.sync_dir(self.path.parent().unwrap_or(Path::new("")))
-    }
-
-    fn change(&mut self, body: &[u8]) -> Result<(), String> {
-        match serde_json::from_slice(body).map_err(|error| error.to_string())? {
-            Change::Found { nodes, shards } => {
-                if self.directory.is_founded() {
-                    return Err("the cluster has been founded already".to_owned());
-                }
-                if nodes.is_empty() || shards == 0 || shards > SHARDS_MAX {
-                    return Err(format!("a cluster has nodes, and 1 to {SHARDS_MAX} shards"));
-                }
-                self.directory.found(nodes, shards);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Machine for DirectoryMachine {
-    fn mark(&self) -> Mark {
-        self.mark.clone()
-    }
-
-    /// The answer is empty, or the reason for a refusal.
-    fn apply(&mut self, _place: LogPlace, parcel: &Parcel, _audience: Audience) -> io::Result<Answer> {
-        match self.change(&parcel.body) {
-            Ok(()) => {
-                self.published.send_replace(Arc::new(self.directory.clone()));
-                Ok(Answer::default())
-            }
-            Err(reason) => Ok(Answer(Bytes::from(reason))),
-        }
-    }
-
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
-        let bytes = self.bytes(&mark);
-        self.write(&bytes)?;
-        self.mark = mark.clone();
-        Ok(Image { mark, content: Arc::new(Bytes::from(bytes)) })
-    }
-
-    fn image(&mut self) -> io::Result<Option<Image>> {
-        let bytes = self.read()?;
-        Ok(bytes.map(|bytes| Image { mark: self.mark.clone(), content: Arc::new(Bytes::from(bytes)) }))
-    }
-
-    fn install(&mut self, image: Image) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from(image.content.size()).map_err(io::Error::other)?];
-        image.content.read(0, &mut bytes)?;
-        self.take(&bytes)?;
-        self.write(&bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use fen_store::disk::MemoryDisk;
-
-    fn founding(shards: u32) -> Parcel {
-        let entry =
-            |port| NodeEntry { peer_address: format!("h:{port}"), client_address: format!("h:{}", port + 1) };
-        let nodes = [(1, entry(10)), (2, entry(20)), (3, entry(30)), (4, entry(40))].into();
-        Parcel { stamp: 1, body: Change::Found { nodes, shards }.encode() }
-    }
-
-    #[test]
-    fn a_cluster_is_founded_once_and_every_slot_has_a_shard() {
-        let disk = Arc::new(MemoryDisk::new());
-        let (mut machine, changes) = DirectoryMachine::open(disk.clone(), Path::new("d")).unwrap();
-        let place = LogPlace { term: 1, index: 1 };
-        assert_eq!(machine.apply(place, &founding(7), Audience::Client).unwrap(), Answer::default());
-        assert_ne!(machine.apply(place, &founding(2), Audience::Client).unwrap(), Answer::default());
-        let directory = changes.borrow().clone();
-        assert_eq!(directory.shards.len(), 7);
-        assert!(directory.shards.iter().all(|shard| shard.founders.len() == REPLICAS));
-        let mut counts = BTreeMap::new();
-        for customer in 1..=7_000_u128 {
-            let crate::route::Home::Slot(slot) = crate::route::home(fen_book::AccountId::new(customer << 64))
-            else {
-                panic!("a customer has a slot")
-            };
-            *counts.entry(directory.shard_of(slot).unwrap()).or_insert(0) += 1;
-        }
-        assert!(counts.len() == 7 && counts.values().all(|count| (800..1_200).contains(count)), "{counts:?}");
-
-        let mark = Mark { place: Some(place), membership: Bytes::from_static(b"us") };
-        machine.checkpoint(mark.clone()).unwrap();
-        let (again, changes) = DirectoryMachine::open(disk, Path::new("d")).unwrap();
-        assert_eq!((again.mark(), changes.borrow().clone()), (mark, directory));
+    /// The version of a product that was put last.
+    pub fn product(&self, id: u128) -> Option<&ProductEntry> {
+        let id = id.to_string();
+        self.products.iter().rev().find(|product| product.id == id)
     }
 }

@@ -127,6 +127,7 @@ impl Layout {
                 data: format!("node-{node}").into(),
                 peer_address: self.address(PEERS_ABOVE + node - 1)?,
                 client_address: self.address(node - 1)?,
+                watch_address: None,
                 security,
                 limits: Limits::default(),
                 tempo: TempoConfig::default(),
@@ -168,6 +169,8 @@ struct LocalNode {
 /// The processes of a cluster. Dropped, it stops them in order.
 pub struct LocalCluster {
     program: PathBuf,
+    /// Whether the nodes' words to operators go nowhere.
+    is_quiet: bool,
     nodes: Vec<LocalNode>,
 }
 
@@ -177,10 +180,22 @@ impl LocalCluster {
     /// # Errors
     /// A configuration is wrong, or a process cannot be started.
     pub fn start(program: &Path, files: &[PathBuf]) -> Result<Self, LocalFault> {
+        Self::start_all(program, files, false)
+    }
+
+    /// As [`LocalCluster::start`]; what the nodes tell operators is not shown.
+    ///
+    /// # Errors
+    /// As [`LocalCluster::start`].
+    pub fn start_quietly(program: &Path, files: &[PathBuf]) -> Result<Self, LocalFault> {
+        Self::start_all(program, files, true)
+    }
+
+    fn start_all(program: &Path, files: &[PathBuf], is_quiet: bool) -> Result<Self, LocalFault> {
         let read =
             |file: &PathBuf| Ok(LocalNode { file: file.clone(), config: Config::read(file)?, child: None });
         let nodes = files.iter().map(read).collect::<Result<_, LocalFault>>()?;
-        let mut cluster = Self { program: program.to_owned(), nodes };
+        let mut cluster = Self { program: program.to_owned(), is_quiet, nodes };
         (0..files.len()).try_for_each(|place| cluster.start_node(place))?;
         Ok(cluster)
     }
@@ -201,6 +216,9 @@ impl LocalCluster {
         }
         let mut command = Command::new(&self.program);
         command.arg("start").arg("--config").arg(&node.file).arg("--until-stdin-closes");
+        if self.is_quiet {
+            command.stderr(Stdio::null());
+        }
         let started = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let broken = |error: io::Error| LocalFault::Broken {
             what: self.program.display().to_string(),

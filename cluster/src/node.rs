@@ -7,32 +7,31 @@
 //!                           \-> peers' tellers  \--> machine (the book)
 //! ```
 
+use crate::ask::{self, Ask};
 use crate::config::{Certificates, Config};
 use crate::directory::{Change, Directory, DirectoryMachine, NodeEntry, SHARDS_MAX, ShardEntry};
+use crate::door::Door;
 use crate::fault::{NodeFault, ServeFault};
 use crate::gateway::Gateway;
+use crate::membership::status_message;
 use crate::router::Router;
 use crate::shard::ShardMachine;
+use crate::steward;
 use crate::teller::Teller;
 use crate::vault::Vault;
 use crate::world::{ClientDoor, World};
-use fen_api::wire::cluster_server::ClusterServer;
-use fen_api::wire::ledger_server::LedgerServer;
-use fen_api::{MESSAGE_BYTES_MAX, wire};
+use fen_api::wire;
 use fen_net::{Links, Listener, NodeId, Security, Stop};
-use fen_raft::{Group, GroupId, GroupStatus, Groups, Members, Peer, Scribe, Site};
+use fen_raft::{Group, GroupId, Groups, Members, Peer, Scribe, Site};
 use fen_store::wal::WalOptions;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 /// What the node's doors share.
 pub struct Office {
@@ -53,13 +52,19 @@ impl Office {
         let own = self.router.directory_group().map(|group| status_message(group.id(), &group.status()));
         let mut groups: Vec<wire::GroupStatus> = own.into_iter().chain(shards).collect();
         groups.sort_by_key(|group| group.group);
+        for group in &mut groups {
+            let shard = directory.shard(GroupId(group.group));
+            group.wanted = shard.map_or_else(|| directory.keepers.clone(), |shard| shard.wanted.clone());
+            group.slots = directory.slots_of(GroupId(group.group));
+        }
         let node = |(id, entry): (&u64, &NodeEntry)| wire::Node {
             id: *id,
             peer_address: entry.peer_address.clone(),
             client_address: entry.client_address.clone(),
         };
         let nodes = directory.nodes.iter().map(node).collect();
-        wire::StatusReply { cluster_id: self.cluster.clone(), node: self.node.0, groups, nodes }
+        let shards_last = directory.shards.last().map_or(0, |shard| shard.group);
+        wire::StatusReply { cluster_id: self.cluster.clone(), node: self.node.0, groups, nodes, shards_last }
     }
 
     /// Founds the cluster: the directory's group among all nodes, then the directory's first words.
@@ -96,32 +101,32 @@ impl Office {
         self.router.change(&Change::Found { nodes, shards: request.shards }, deadline).await
     }
 
-    /// Hands a group's leadership over, if this node has it.
-    pub async fn transfer_leader(&self, group: GroupId, to: NodeId) -> Result<(), ServeFault> {
+    /// Hands a group's leadership over.
+    pub async fn transfer_leader(
+        &self,
+        group: GroupId,
+        to: NodeId,
+        deadline: Instant,
+    ) -> Result<(), ServeFault> {
+        let question = Ask::Members(ask::Members::HandOver(wire::NodeIds { ids: vec![to.0] }));
         if group == GroupId::DIRECTORY {
-            let directory = self.router.directory_group().ok_or(ServeFault::NotLeader(None))?;
-            return Ok(directory.transfer_leadership(to).await?);
+            return self.router.ask_directory(&question, deadline).await.map(|_| ());
         }
-        let teller = self.router.teller(group).ok_or(ServeFault::NotLeader(None))?;
-        Ok(teller.group().transfer_leadership(to).await?)
+        if self.router.directory().shard(group).is_none() {
+            return Err(ServeFault::Refused(format!("there is no shard {}", group.0)));
+        }
+        self.router.ask(group, &question, deadline).await.map(|_| ())
     }
-}
 
-fn status_message(id: GroupId, status: &GroupStatus) -> wire::GroupStatus {
-    let numbers = |nodes: &std::collections::BTreeSet<NodeId>| nodes.iter().map(|node| node.0).collect();
-    wire::GroupStatus {
-        group: id.0,
-        leader: status.leader.map_or(0, |leader| leader.0),
-        term: status.term,
-        last_index: status.last_index.unwrap_or(0),
-        applied_index: status.applied.map_or(0, |place| place.index),
-        voters: numbers(&status.voters),
-        learners: numbers(&status.learners),
-        lags: status
-            .lag
-            .iter()
-            .map(|(node, entries)| wire::Lag { node: node.0, entries: *entries })
-            .collect(),
+    /// Keeps a change of the directory; what follows from it is done by and by.
+    pub async fn change(&self, change: &Change, deadline: Instant) -> Result<(), ServeFault> {
+        self.router.change(change, deadline).await
+    }
+
+    /// What is still to be done until everything is as wanted.
+    pub async fn plan(&self, deadline: Instant) -> Result<wire::PlanReply, ServeFault> {
+        let answer = self.router.ask_directory(&Ask::Plan, deadline).await?;
+        ask::read(answer).map_err(ServeFault::Unavailable)
     }
 }
 
@@ -132,19 +137,9 @@ pub struct Node {
     failed: watch::Receiver<Option<String>>,
     door: Option<Door>,
     following: JoinHandle<()>,
+    caring: JoinHandle<()>,
     peers: Stop,
 }
-
-/// Where clients come in over the network.
-struct Door {
-    address: SocketAddr,
-    /// Dropped, it lets nobody in any more.
-    closing: watch::Sender<()>,
-    serving: JoinHandle<()>,
-}
-
-/// How long clients may take to hang up when the node stops.
-const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a founder waits for the one before it.
 const FOUNDING_TURN: Duration = Duration::from_secs(1);
@@ -196,11 +191,12 @@ impl Node {
             Arc::new(Office { node, router: builder.router.clone(), cluster: format!("{:032x}", cluster.0) });
         let gateway = Gateway::new(office.clone());
         let door = match builder.world.door {
-            ClientDoor::Open => Some(serve_clients(&builder.config, gateway.clone()).await?),
+            ClientDoor::Open => Some(Door::open(&builder.config, gateway.clone(), failed.clone()).await?),
             ClientDoor::Shut => None,
         };
+        let caring = tokio::spawn(steward::work(builder.router.clone(), builder.router.plan()));
         let following = tokio::spawn(builder.follow(changes));
-        Ok(Self { office, gateway, failed, door, following, peers })
+        Ok(Self { office, gateway, failed, door, following, caring, peers })
     }
 
     /// What its doors share.
@@ -229,15 +225,11 @@ impl Node {
 
     /// Stops in order: no new calls, those under way get their answers, then the groups. What is durable stays.
     pub async fn stop(self) {
-        let Self { office, door, following, peers, .. } = self;
+        let Self { office, door, following, caring, peers, .. } = self;
         following.abort();
-        if let Some(Door { closing, serving, .. }) = door {
-            drop(closing);
-            let abort = serving.abort_handle();
-            // Clients that do not hang up are cut off.
-            if tokio::time::timeout(CLOSING_PATIENCE, serving).await.is_err() {
-                abort.abort();
-            }
+        caring.abort();
+        if let Some(door) = door {
+            door.close().await;
         }
         drop(peers);
         office.router.close().await;
@@ -256,7 +248,7 @@ impl Builder {
         }
     }
 
-    /// Starts the shards that the directory gives this node, as it changes.
+    /// Starts the shards that the directory gives this node, and stops those that it takes away, as it changes.
     async fn follow(self, mut changes: watch::Receiver<Arc<Directory>>) {
         loop {
             let directory = changes.borrow_and_update().clone();
@@ -268,6 +260,11 @@ impl Builder {
                     && let Err(fault) = self.start_shard(shard, &directory).await
                 {
                     tracing::error!(shard = shard.group, %fault, "a shard does not start");
+                }
+                if !ours && let Some(teller) = self.router.remove(group) {
+                    self.groups.remove(group);
+                    teller.group().stop().await;
+                    tracing::info!(shard = shard.group, "a shard has moved away from this node");
                 }
             }
             if changes.changed().await.is_err() {
@@ -309,37 +306,4 @@ async fn found_in_turn(group: Group<ShardMachine>, members: Members, rank: usize
     {
         tracing::error!(group = group.id().0, %fault, "a shard cannot be founded");
     }
-}
-
-/// Opens the clients' door.
-async fn serve_clients(config: &Config, gateway: Gateway) -> Result<Door, NodeFault> {
-    let (closing, mut closed) = watch::channel(());
-    let gateway_fault = |error: &dyn std::fmt::Display| NodeFault::Gateway(error.to_string());
-    let listener = TcpListener::bind(config.client_address).await?;
-    let address = listener.local_addr()?;
-    let mut server = Server::builder()
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(16 << 20)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)));
-    if let Some(pem) = config.certificates()? {
-        let tls = ServerTlsConfig::new()
-            .identity(Identity::from_pem(&pem.certificate, &pem.key))
-            .client_ca_root(Certificate::from_pem(&pem.authority));
-        server = server.tls_config(tls).map_err(|error| gateway_fault(&error))?;
-    }
-    let ledger = LedgerServer::new(gateway.clone())
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let routes = server.add_service(ledger).add_service(ClusterServer::new(gateway));
-    let serving = tokio::spawn(async move {
-        let closed = async move {
-            // It is never sent anything; it ends with its sender.
-            let _ended = closed.changed().await;
-        };
-        if let Err(error) = routes.serve_with_incoming_shutdown(incoming, closed).await {
-            tracing::error!(%error, "the clients' door is closed");
-        }
-    });
-    Ok(Door { address, closing, serving })
 }

@@ -1,22 +1,29 @@
 //! Finds the node that leads a shard and asks it, wherever it is, until there is an answer or no time left.
 
-use crate::ask::{self, Ask};
+use crate::ask::{self, Ask, Members, Read};
 use crate::directory::{Change, Directory, DirectoryMachine};
 use crate::fault::ServeFault;
+use crate::steward::Plan;
 use crate::teller::Teller;
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use fen_api::wire;
 use fen_net::{Lane, Links, NetFault, NodeId};
 use fen_raft::{Group, GroupFault, GroupId, Parcel, Serve};
+use prost::Message;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Between two attempts while nobody leads.
 const PAUSE: Duration = Duration::from_millis(5);
+/// A member that has heard from the leader so lately answers at once.
+const HEARD_LATELY: Duration = Duration::from_secs(1);
+/// How long a member tries to hear from the leader.
+const HEARING: Duration = Duration::from_millis(500);
 /// How long a peer may take before another one is asked.
 const PEER_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -28,6 +35,9 @@ pub struct Router {
     directory: watch::Receiver<Arc<Directory>>,
     tellers: Arc<RwLock<HashMap<GroupId, Teller>>>,
     directory_group: Arc<RwLock<Option<Group<DirectoryMachine>>>>,
+    plan: Arc<Mutex<Plan>>,
+    /// When this node last had all of a shard.
+    heard: Arc<Mutex<HashMap<GroupId, Instant>>>,
 }
 
 /// An answer, and who gave it.
@@ -41,12 +51,42 @@ pub struct Answered {
 impl Router {
     /// For a node that sees the cluster through `directory`.
     pub fn new(node: NodeId, links: Links, directory: watch::Receiver<Arc<Directory>>) -> Self {
-        Self { node, links, directory, tellers: Arc::default(), directory_group: Arc::default() }
+        Self {
+            node,
+            links,
+            directory,
+            tellers: Arc::default(),
+            directory_group: Arc::default(),
+            plan: Arc::default(),
+            heard: Arc::default(),
+        }
     }
 
     /// The directory as this node has it.
     pub fn directory(&self) -> Arc<Directory> {
         self.directory.borrow().clone()
+    }
+
+    /// The directory's changes, as this node sees them.
+    pub(crate) fn directory_changes(&self) -> watch::Receiver<Arc<Directory>> {
+        self.directory.clone()
+    }
+
+    /// What the directory's leader on this node is about to do; filled by the [`steward`](crate::steward).
+    pub(crate) fn plan(&self) -> Arc<Mutex<Plan>> {
+        self.plan.clone()
+    }
+
+    /// Waits until the directory, as this node has it, is as wanted; `false` where it is not in time.
+    pub async fn directory_becomes(&self, wanted: impl Fn(&Directory) -> bool, deadline: Instant) -> bool {
+        let mut changes = self.directory.clone();
+        let waiting = changes.wait_for(|directory| wanted(directory));
+        tokio::time::timeout_at(deadline, waiting).await.is_ok_and(|seen| seen.is_ok())
+    }
+
+    /// A shard is not served on this node any more; its log and its books stay where they are.
+    pub fn remove(&self, group: GroupId) -> Option<Teller> {
+        self.tellers.write().unwrap_or_else(PoisonError::into_inner).remove(&group)
     }
 
     /// A shard is served on this node from now on.
@@ -83,35 +123,72 @@ impl Router {
 
     /// Changes the directory, wherever its leader is.
     pub async fn change(&self, change: &Change, deadline: Instant) -> Result<(), ServeFault> {
+        let reason = self.ask_directory(&Ask::Change(change.encode()), deadline).await?;
+        refusal(&reason)
+    }
+
+    /// Asks the directory's leader, wherever it is.
+    pub(crate) async fn ask_directory(&self, question: &Ask, deadline: Instant) -> Result<Bytes, ServeFault> {
         loop {
-            let fault = match self.change_here(change.encode()).await {
+            let fault = match self.serve_directory(question.clone()).await {
                 Err(GroupFault::NotLeader { leader: Some((node, peer)) }) if node != self.node => {
                     let link = self.links.link(node, &peer.address, Lane::Forward);
-                    let question = Ask::Change(change.encode()).encode();
-                    match fen_raft::forward(&link, GroupId::DIRECTORY, question, PEER_PATIENCE).await {
+                    let bytes = question.encode();
+                    match fen_raft::forward(&link, GroupId::DIRECTORY, bytes, PEER_PATIENCE).await {
                         Ok(answer) => match ask::decode_answer(answer) {
-                            Ok(reason) => return refusal(&reason),
+                            Ok(answer) => return Ok(answer),
                             Err(fault) => fault,
                         },
                         Err(fault) => ServeFault::Unavailable(fault.to_string()),
                     }
                 }
-                Ok(reason) => return refusal(&reason),
+                Ok(answer) => return Ok(answer),
                 Err(fault) => fault.into(),
             };
             if let ServeFault::Refused(_) = fault {
                 return Err(fault);
             }
             if Instant::now() + PAUSE >= deadline {
-                return Err(fault);
+                return Err(match fault {
+                    ServeFault::NotLeader(_) => {
+                        ServeFault::Unavailable("nobody leads the directory at the moment".to_owned())
+                    }
+                    ServeFault::Busy | ServeFault::Refused(_) | ServeFault::Unavailable(_) => fault,
+                });
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn change_here(&self, change: Bytes) -> Result<Bytes, GroupFault> {
+    /// Serves a question to the directory, if this node leads it.
+    async fn serve_directory(&self, question: Ask) -> Result<Bytes, GroupFault> {
         let group = self.directory_group().ok_or(GroupFault::NotLeader { leader: None })?;
-        Ok(group.propose(Parcel { stamp: 0, body: change }).await?.0)
+        match question {
+            Ask::Change(change) => Ok(group.propose(Parcel { stamp: 0, body: change }).await?.0),
+            Ask::Plan => {
+                // Only the leader has a plan; asking for it finds out who that is.
+                group.read_index().await?;
+                let directory = self.directory();
+                let steps = self.plan.lock().unwrap_or_else(PoisonError::into_inner).steps(&directory);
+                Ok(Bytes::from(wire::PlanReply { steps }.encode_to_vec()))
+            }
+            Ask::Members(Members::HandOver(to)) => {
+                group.read_index().await?;
+                let to = to.ids.first().copied().map(NodeId);
+                let to = to.filter(|to| group.status().voters.contains(to)).ok_or_else(|| {
+                    GroupFault::Refused("the directory has no such voter to hand over to".to_owned())
+                })?;
+                group.transfer_leadership(to).await?;
+                Ok(Bytes::new())
+            }
+            Ask::Submit(_)
+            | Ask::ReadIndex
+            | Ask::Read(_)
+            | Ask::Near(_)
+            | Ask::Members(
+                Members::Standing | Members::Invite(_) | Members::Voters(_) | Members::Dismiss(_),
+            ) => Err(GroupFault::Refused("the directory is no shard".to_owned())),
+        }
     }
 
     /// All tellers of this node.
@@ -159,6 +236,99 @@ impl Router {
         }
     }
 
+    /// Asks any member of a shard, this node first: the answer, and how old it is at most, in milliseconds.
+    pub async fn near(
+        &self,
+        group: GroupId,
+        question: &Read,
+        deadline: Instant,
+    ) -> Result<(Bytes, u64), ServeFault> {
+        let question = Ask::Near(question.clone());
+        let mut turn = 0_usize;
+        loop {
+            let target = self.next_holder(group, &mut turn);
+            let asking = tokio::time::timeout_at(deadline, self.ask_node(target, group, &question));
+            let fault = match asking.await {
+                Ok(Ok(mut answer)) if answer.len() >= 8 => {
+                    let age = answer.get_u64_le();
+                    return Ok((answer, age));
+                }
+                Ok(Ok(_short)) => ServeFault::Unavailable("a peer's answer cannot be read".to_owned()),
+                Ok(Err(fault)) => fault,
+                Err(_elapsed) => ServeFault::Unavailable("no answer in time".to_owned()),
+            };
+            if matches!(fault, ServeFault::Busy | ServeFault::Refused(_))
+                || Instant::now() + PAUSE >= deadline
+            {
+                return Err(fault);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks one member of a shard to look into its own books, however long that takes.
+    pub(crate) async fn ask_member(
+        &self,
+        member: NodeId,
+        group: GroupId,
+        question: &Read,
+        deadline: Instant,
+    ) -> Result<Bytes, ServeFault> {
+        let question = Ask::Near(question.clone());
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let asking = self.ask_node_within(member, group, &question, patience);
+        let late = |_elapsed| ServeFault::Unavailable(format!("{member}: no answer in time"));
+        let mut answer = tokio::time::timeout_at(deadline, asking).await.map_err(late)??;
+        if answer.len() < 8 {
+            return Err(ServeFault::Unavailable(format!("{member}: its answer cannot be read")));
+        }
+        answer.advance(8);
+        Ok(answer)
+    }
+
+    /// Serves a question on this node; a member's answer bears its age.
+    async fn serve_here(&self, group: GroupId, question: Ask) -> Result<Bytes, ServeFault> {
+        let teller = self.teller(group).ok_or(ServeFault::NotLeader(None))?;
+        if !matches!(question, Ask::Near(_)) {
+            return teller.serve(question).await;
+        }
+        let heard = self.heard(group, &teller).await?;
+        let answer = teller.serve(question).await?;
+        let age = u64::try_from(heard.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut aged = BytesMut::with_capacity(8 + answer.len());
+        aged.put_u64_le(age);
+        aged.put_slice(&answer);
+        Ok(aged.freeze())
+    }
+
+    /// A moment of which this member has all that had been answered by then. Asked of the leader where the last one
+    /// is some time ago; where nobody leads, the last one there is.
+    async fn heard(&self, group: GroupId, teller: &Teller) -> Result<Instant, ServeFault> {
+        let known = || self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&group).copied();
+        if let Some(heard) = known().filter(|heard| heard.elapsed() < HEARD_LATELY) {
+            return Ok(heard);
+        }
+        let begun = Instant::now();
+        let caught_up = async {
+            let answered = self.ask(group, &Ask::ReadIndex, begun + HEARING).await?;
+            let index = <[u8; 8]>::try_from(&answered.bytes[..]).map_or(u64::MAX, u64::from_le_bytes);
+            let applied = |status: &fen_raft::GroupStatus| {
+                index == 0 || status.applied.is_some_and(|place| place.index >= index)
+            };
+            teller.group().wait_for(HEARING, applied).await?;
+            Ok::<(), ServeFault>(())
+        };
+        match caught_up.await {
+            Ok(()) => {
+                self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(group, begun);
+                Ok(begun)
+            }
+            Err(_nobody) => known().ok_or_else(|| {
+                ServeFault::Unavailable("this member has not heard from a leader yet".to_owned())
+            }),
+        }
+    }
+
     /// This node first, if it holds the shard; then the others in turn.
     fn next_holder(&self, group: GroupId, turn: &mut usize) -> NodeId {
         let directory = self.directory();
@@ -171,14 +341,24 @@ impl Router {
     }
 
     async fn ask_node(&self, target: NodeId, group: GroupId, question: &Ask) -> Result<Bytes, ServeFault> {
+        self.ask_node_within(target, group, question, PEER_PATIENCE).await
+    }
+
+    async fn ask_node_within(
+        &self,
+        target: NodeId,
+        group: GroupId,
+        question: &Ask,
+        patience: Duration,
+    ) -> Result<Bytes, ServeFault> {
         if target == self.node {
-            let teller = self.teller(group).ok_or(ServeFault::NotLeader(None))?;
-            return teller.serve(question.clone()).await;
+            // Boxed: a member's read asks the leader in its turn.
+            return Box::pin(self.serve_here(group, question.clone())).await;
         }
         let directory = self.directory();
         let entry = directory.node(target).ok_or(ServeFault::NotLeader(None))?;
         let link = self.links.link(target, &entry.peer_address, Lane::Forward);
-        match fen_raft::forward(&link, group, question.encode(), PEER_PATIENCE).await {
+        match fen_raft::forward(&link, group, question.encode(), patience).await {
             Ok(answer) => ask::decode_answer(answer),
             Err(NetFault::Refused(reason)) if reason == "busy" => Err(ServeFault::Busy),
             Err(fault) => Err(ServeFault::Unavailable(fault.to_string())),
@@ -200,15 +380,14 @@ impl Serve for Router {
         group: GroupId,
         request: Bytes,
     ) -> Pin<Box<dyn Future<Output = Result<Bytes, String>> + Send>> {
-        let (router, teller) = (self.clone(), self.teller(group));
+        let router = self.clone();
         Box::pin(async move {
-            let answer = match (Ask::decode(request), teller) {
-                (Err(reason), _) => Err(ServeFault::Refused(reason)),
-                (Ok(Ask::Change(change)), _) if group == GroupId::DIRECTORY => {
-                    router.change_here(change).await.map_err(ServeFault::from)
+            let answer = match Ask::decode(request) {
+                Err(reason) => Err(ServeFault::Refused(reason)),
+                Ok(question) if group == GroupId::DIRECTORY => {
+                    router.serve_directory(question).await.map_err(ServeFault::from)
                 }
-                (Ok(_), None) => Err(ServeFault::NotLeader(None)),
-                (Ok(question), Some(teller)) => teller.serve(question).await,
+                Ok(question) => router.serve_here(group, question).await,
             };
             Ok(ask::encode_answer(&answer))
         })

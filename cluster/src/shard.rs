@@ -9,7 +9,7 @@ use crate::parcel::{self, PackedCommand};
 use crate::vault::Vault;
 use bytes::{Bytes, BytesMut};
 use crossbeam_channel::Receiver;
-use fen_api::records::{self, PackedResult};
+use fen_api::answers;
 use fen_book::image::Table;
 use fen_book::{Chunk, Command, Reply, STAMP_MAX, Stamp};
 use fen_ledger::shard::{CheckpointHeader, Shard, touched_ids};
@@ -31,6 +31,47 @@ pub mod kind {
     pub const CREATE_ACCOUNTS: u16 = 1;
     /// Posts transfers.
     pub const CREATE_TRANSFERS: u16 = 2;
+    /// Posts transfers and tells the balances after each.
+    pub const CREATE_TRANSFERS_WITH_BALANCES: u16 = 3;
+    /// Opens accounts with limits and opening balances.
+    pub const OPEN_ACCOUNTS: u16 = 4;
+    /// Changes limits.
+    pub const SET_LIMITS: u16 = 5;
+    /// Ends chains of pending transfers.
+    pub const END_CHAINS: u16 = 6;
+    /// Products, loan events and day-ends.
+    pub const LOANS: u16 = 7;
+
+    use super::RecordBytes;
+    use fen_book::{AccountOpening, CHAIN_ENDS_MAX, ChainEnd, EVENTS_MAX, LimitChange};
+
+    /// How long the records of a kind are, and how many a command takes; `None` for what this release does not know.
+    pub fn record_bytes(kind: u16) -> Option<RecordBytes> {
+        let each = |bytes: usize, most: usize| Some(RecordBytes::Each { bytes, most });
+        match kind {
+            PULSE => each(0, 0),
+            CREATE_ACCOUNTS | CREATE_TRANSFERS | CREATE_TRANSFERS_WITH_BALANCES => each(128, EVENTS_MAX),
+            OPEN_ACCOUNTS => each(size_of::<AccountOpening>(), EVENTS_MAX / 2),
+            SET_LIMITS => each(size_of::<LimitChange>(), EVENTS_MAX),
+            END_CHAINS => each(size_of::<ChainEnd>(), CHAIN_ENDS_MAX),
+            LOANS => Some(RecordBytes::Any),
+            _unknown => None,
+        }
+    }
+}
+
+/// What a command's body is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordBytes {
+    /// Records of one length.
+    Each {
+        /// The length.
+        bytes: usize,
+        /// At most so many.
+        most: usize,
+    },
+    /// What only the loan side reads.
+    Any,
 }
 
 /// See the module.
@@ -222,49 +263,21 @@ fn seal(journal: &Journal, chunk: &Chunk, settled: u32) -> Result<(), JournalFau
     Ok(())
 }
 
-fn pack(reply: &Reply) -> Bytes {
-    let mut packed = BytesMut::new();
-    match reply {
-        Reply::Accounts(outcomes) => {
-            packed.reserve(outcomes.len() * records::RESULT_BYTES);
-            for outcome in outcomes {
-                let result = PackedResult { timestamp: outcome.timestamp, status: outcome.status.number() };
-                records::pack_result(&mut packed, result);
-            }
-        }
-        Reply::Transfers(outcomes) => {
-            packed.reserve(outcomes.len() * records::RESULT_BYTES);
-            for outcome in outcomes {
-                let result = PackedResult { timestamp: outcome.timestamp, status: outcome.status.number() };
-                records::pack_result(&mut packed, result);
-            }
-        }
-        // Commands with such replies are not taken from clients yet.
-        Reply::Receipts(_)
-        | Reply::Openings(_)
-        | Reply::Limits(_)
-        | Reply::ChainEnds(_)
-        | Reply::Loans(_)
-        | Reply::Done => {}
-    }
-    packed.freeze()
-}
-
 impl Machine for ShardMachine {
     fn mark(&self) -> Mark {
         self.mark.clone()
     }
 
     fn apply(&mut self, _place: LogPlace, parcel: &Parcel, audience: Audience) -> io::Result<Answer> {
-        let mut answers = BytesMut::new();
+        let mut packed = BytesMut::new();
         for command in parcel::unpack(parcel.body.clone()).map_err(io::Error::other)? {
             let reply = self.command(parcel.stamp, &command)?;
             if audience == Audience::Client {
-                parcel::add_answer(&mut answers, &pack(&reply));
+                parcel::add_answer(&mut packed, &answers::pack(&reply));
             }
         }
         self.publish_expiry();
-        Ok(Answer(answers.freeze()))
+        Ok(Answer(packed.freeze()))
     }
 
     fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
@@ -304,5 +317,11 @@ mod tests {
         assert_eq!(Command::Pulse.encode().0, kind::PULSE);
         assert_eq!(Command::CreateAccounts(&[]).encode().0, kind::CREATE_ACCOUNTS);
         assert_eq!(Command::CreateTransfers(&[]).encode().0, kind::CREATE_TRANSFERS);
+        let with_balances = Command::CreateTransfersWithBalances(&[]);
+        assert_eq!(with_balances.encode().0, kind::CREATE_TRANSFERS_WITH_BALANCES);
+        assert_eq!(Command::OpenAccounts(&[]).encode().0, kind::OPEN_ACCOUNTS);
+        assert_eq!(Command::SetLimits(&[]).encode().0, kind::SET_LIMITS);
+        assert_eq!(Command::EndChains(&[]).encode().0, kind::END_CHAINS);
+        assert_eq!(Command::Loans(&[]).encode().0, kind::LOANS);
     }
 }

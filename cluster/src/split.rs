@@ -7,7 +7,9 @@ use crate::directory::Directory;
 use crate::route::{self, Home, Path};
 use bytes::{BufMut, Bytes, BytesMut};
 use fen_api::records::{RECORD_BYTES, RESULT_BYTES};
-use fen_book::{Account, AccountFlags, Transfer, TransferFlags, TransferId};
+use fen_book::{
+    Account, AccountFlags, AccountOpening, ChainEnd, LimitChange, Transfer, TransferFlags, TransferId,
+};
 use fen_raft::GroupId;
 use std::collections::BTreeMap;
 use zerocopy::FromBytes;
@@ -52,7 +54,78 @@ pub fn accounts(directory: &Directory, records: &[u8]) -> Result<Parts, String> 
         linked.push(account.flags.contains(AccountFlags::LINKED));
     }
     chains_stay_whole(&places, &linked)?;
-    Ok(gather(records, &places, &groups))
+    Ok(gather(records, RECORD_BYTES, &places, &groups))
+}
+
+/// Accounts with limits and opening balances in parts, and how many events they are.
+pub fn openings(directory: &Directory, records: &[u8]) -> Result<(usize, Parts), String> {
+    let groups: Vec<GroupId> = directory.shards.iter().map(|shard| GroupId(shard.group)).collect();
+    let first = *groups.first().ok_or_else(unknown_slot)?;
+    let (mut places, mut linked) = (Vec::new(), Vec::new());
+    for (event, record) in records.chunks_exact(size_of::<AccountOpening>()).enumerate() {
+        let opening = AccountOpening::read_from_bytes(record).map_err(|_| "an opening's size")?;
+        let group = match route::home(opening.account.id) {
+            Home::Slot(slot) => directory.shard_of(slot).ok_or_else(unknown_slot)?,
+            Home::Everywhere if groups.len() > 1 => {
+                return Err(format!(
+                    "openings[{event}].account.id: the bank's own accounts have a part on every shard; open it                      without a limit and a balance, and post transfers"
+                ));
+            }
+            Home::Everywhere | Home::Inherited => first,
+        };
+        if opening.has_balance()
+            && let Home::Slot(slot) = route::home(opening.contra_account_id)
+            && directory.shard_of(slot) != Some(group)
+        {
+            return Err(format!(
+                "openings[{event}].contra_account_id: lies on another shard; name one of the bank's own accounts"
+            ));
+        }
+        places.push(Place::On(group));
+        linked.push(opening.account.flags.contains(AccountFlags::LINKED));
+    }
+    chains_stay_whole(&places, &linked)?;
+    Ok((places.len(), gather(records, size_of::<AccountOpening>(), &places, &groups)))
+}
+
+/// Changes of limits in parts, and how many they are.
+pub fn limits(directory: &Directory, records: &[u8]) -> Result<(usize, Parts), String> {
+    let groups: Vec<GroupId> = directory.shards.iter().map(|shard| GroupId(shard.group)).collect();
+    let first = *groups.first().ok_or_else(unknown_slot)?;
+    let mut places = Vec::new();
+    for (event, record) in records.chunks_exact(size_of::<LimitChange>()).enumerate() {
+        let change = LimitChange::read_from_bytes(record).map_err(|_| "a limit's size")?;
+        places.push(Place::On(match route::home(change.account_id) {
+            Home::Slot(slot) => directory.shard_of(slot).ok_or_else(unknown_slot)?,
+            Home::Everywhere if groups.len() > 1 => {
+                return Err(format!(
+                    "changes[{event}].account_id: the bank's own accounts have a part on every shard, and no limit                      over all of them"
+                ));
+            }
+            Home::Everywhere | Home::Inherited => first,
+        }));
+    }
+    Ok((places.len(), gather(records, size_of::<LimitChange>(), &places, &groups)))
+}
+
+/// The pending transfers that ends of chains name.
+pub fn chains_to_find(records: &[u8]) -> Vec<TransferId> {
+    let ends = records.chunks_exact(size_of::<ChainEnd>());
+    ends.filter_map(|record| ChainEnd::read_from_bytes(record).ok()).map(|end| end.pending_id).collect()
+}
+
+/// Ends of chains in parts, each where its chain is, and how many they are.
+pub fn chain_ends(
+    directory: &Directory,
+    records: &[u8],
+    found: &BTreeMap<TransferId, GroupId>,
+) -> Result<(usize, Parts), String> {
+    let groups: Vec<GroupId> = directory.shards.iter().map(|shard| GroupId(shard.group)).collect();
+    let first = *groups.first().ok_or_else(unknown_slot)?;
+    let pendings = chains_to_find(records);
+    let places: Vec<Place> =
+        pendings.iter().map(|id| Place::On(found.get(id).copied().unwrap_or(first))).collect();
+    Ok((places.len(), gather(records, size_of::<ChainEnd>(), &places, &groups)))
 }
 
 /// The pending transfers that a batch ends without naming an account.
@@ -96,7 +169,7 @@ pub fn transfers(
         linked.push(transfer.flags.contains(TransferFlags::LINKED));
     }
     chains_stay_whole(&places, &linked)?;
-    Ok(gather(records, &places, &groups))
+    Ok(gather(records, RECORD_BYTES, &places, &groups))
 }
 
 fn chains_stay_whole(places: &[Place], linked: &[bool]) -> Result<(), String> {
@@ -111,9 +184,9 @@ fn chains_stay_whole(places: &[Place], linked: &[bool]) -> Result<(), String> {
     Ok(())
 }
 
-fn gather(records: &[u8], places: &[Place], groups: &[GroupId]) -> Parts {
+fn gather(records: &[u8], record_bytes: usize, places: &[Place], groups: &[GroupId]) -> Parts {
     let mut parts = Parts::new();
-    for (event, (record, place)) in records.chunks_exact(RECORD_BYTES).zip(places).enumerate() {
+    for (event, (record, place)) in records.chunks_exact(record_bytes).zip(places).enumerate() {
         let mut add = |group: GroupId| {
             let part = parts.entry(group).or_default();
             part.records.put_slice(record);

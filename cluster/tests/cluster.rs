@@ -49,6 +49,7 @@ impl Town {
                 data: folder.path().join(format!("node-{node}")),
                 peer_address: pair[0],
                 client_address: pair[1],
+                watch_address: None,
                 security,
                 limits: limits.clone(),
                 tempo: TempoConfig::default(),

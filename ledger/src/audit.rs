@@ -54,6 +54,34 @@ impl fmt::Display for Total {
     }
 }
 
+impl std::str::FromStr for Total {
+    type Err = &'static str;
+
+    /// Decimal digits, as they are shown.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const TOO_LARGE: &str = "more than 256 bits";
+        if text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err("a total is decimal digits");
+        }
+        let mut total = Self::default();
+        for digit in text.bytes() {
+            // Ten times so far, and the digit, on 64-bit limbs.
+            let mut carry = u128::from(digit - b'0');
+            let mut limbs = [total.low & LIMB, total.low >> 64, total.high & LIMB, total.high >> 64];
+            for limb in &mut limbs {
+                let value = *limb * 10 + carry;
+                *limb = value & LIMB;
+                carry = value >> 64;
+            }
+            if carry > 0 {
+                return Err(TOO_LARGE);
+            }
+            total = Self { high: limbs[3] << 64 | limbs[2], low: limbs[1] << 64 | limbs[0] };
+        }
+        Ok(total)
+    }
+}
+
 const LIMB: u128 = 0xffff_ffff_ffff_ffff;
 
 /// The trial balance of one ledger.
@@ -339,5 +367,12 @@ mod tests {
         total.add(Amount::new(2));
         assert_eq!(total.to_string(), "680564733841876926926749214863536422912");
         assert_eq!(total.get(), None);
+        assert_eq!("680564733841876926926749214863536422912".parse(), Ok(total));
+        let mut twice = total;
+        twice.include(total);
+        assert_eq!(twice.to_string(), "1361129467683753853853498429727072845824");
+        assert_eq!(twice.to_string().parse(), Ok(twice));
+        assert!("".parse::<Total>().is_err() && "-1".parse::<Total>().is_err());
+        assert!("9".repeat(80).parse::<Total>().is_err());
     }
 }

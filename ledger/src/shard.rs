@@ -4,6 +4,8 @@
 //! applied, [`Recall`] holds every sealed record that it can name. A chunk leaves the book only when the journal
 //! has it durable and indexed.
 
+use crate::audit::{self, Audit};
+use crate::digest;
 use crate::fault::{Answer, Fault, words};
 use fen_book::image::{Header, Restore, TablePage};
 use fen_book::{AccountId, Book, Chunk, Command, Named, QueryFilter, Recall, Reply, Stamp, TransferId};
@@ -145,6 +147,16 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Adds everything up again and looks at every invariant.
+    pub fn audit(&self) -> Audit {
+        audit::of_shard(self)
+    }
+
+    /// One number for all the books.
+    pub fn digest(&self) -> [u8; 32] {
+        digest::of_shard(self)
     }
 
     /// The number of the first record that the book still has.

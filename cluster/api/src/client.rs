@@ -192,8 +192,58 @@ impl Client {
         self.ask(ask).await.map(|_| ())
     }
 
+    /// A node joins.
+    pub async fn add_node(&self, node: wire::Node) -> Result<(), ClientFault> {
+        let ask = |channel| {
+            let node = node.clone();
+            async move { cluster(channel).add_node(node).await }
+        };
+        self.ask(ask).await.map(|_| ())
+    }
+
+    /// A new node takes the place of a lost one.
+    pub async fn replace_node(&self, lost: u64, node: wire::Node) -> Result<(), ClientFault> {
+        let message = wire::ReplaceNodeRequest { lost, node: Some(node) };
+        let ask = |channel| {
+            let message = message.clone();
+            async move { cluster(channel).replace_node(message).await }
+        };
+        self.ask(ask).await.map(|_| ())
+    }
+
+    /// A member of a group moves to another node.
+    pub async fn move_replica(&self, group: u32, from: u64, to: u64) -> Result<(), ClientFault> {
+        let message = wire::MoveReplicaRequest { group, from, to };
+        let ask = |channel| async move { cluster(channel).move_replica(message).await };
+        self.ask(ask).await.map(|_| ())
+    }
+
+    /// A further shard, under the next number, on these nodes.
+    pub async fn add_shard(&self, group: u32, nodes: Vec<u64>) -> Result<(), ClientFault> {
+        let message = wire::AddShardRequest { group, nodes };
+        let ask = |channel| {
+            let message = message.clone();
+            async move { cluster(channel).add_shard(message).await }
+        };
+        self.ask(ask).await.map(|_| ())
+    }
+
+    /// What is still to be done until the cluster is as wanted; nothing once it is.
+    pub async fn plan(&self) -> Result<Vec<String>, ClientFault> {
+        let ask = |channel| async move { cluster(channel).get_plan(wire::PlanRequest {}).await };
+        Ok(self.ask(ask).await?.steps)
+    }
+
+    /// Every member of every shard adds its books up again; give the client patience.
+    pub async fn verify(&self) -> Result<wire::VerifyReply, ClientFault> {
+        let ask = |channel| async move {
+            cluster(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).verify(wire::VerifyRequest {}).await
+        };
+        self.ask(ask).await
+    }
+
     /// Asks until somebody answers: the node that last did well first, then the others in turn.
-    async fn ask<T, F, A>(&self, mut ask: F) -> Result<T, ClientFault>
+    pub(crate) async fn ask<T, F, A>(&self, mut ask: F) -> Result<T, ClientFault>
     where
         F: FnMut(Channel) -> A,
         A: Future<Output = Result<Response<T>, Status>>,
@@ -319,19 +369,19 @@ fn channel(address: &str, options: &ClientOptions) -> Result<Channel, ClientFaul
         .connect_lazy())
 }
 
-fn ledger(channel: Channel) -> LedgerClient<Channel> {
+pub(crate) fn ledger(channel: Channel) -> LedgerClient<Channel> {
     LedgerClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
-fn cluster(channel: Channel) -> ClusterClient<Channel> {
+pub(crate) fn cluster(channel: Channel) -> ClusterClient<Channel> {
     ClusterClient::new(channel)
 }
 
-fn id_message(id: u128) -> wire::Uint128 {
+pub(crate) fn id_message(id: u128) -> wire::Uint128 {
     records::halves(id).unwrap_or_default()
 }
 
-fn transfers(message: &wire::Transfers) -> Result<Vec<Option<Transfer>>, ClientFault> {
+pub(crate) fn transfers(message: &wire::Transfers) -> Result<Vec<Option<Transfer>>, ClientFault> {
     let read = |found: &wire::FoundTransfer| found.transfer.as_ref().map(records::transfer).transpose();
     let transfers: Result<_, String> = message.found.iter().map(read).collect();
     transfers.map_err(|_| ClientFault::Garbled("a transfer that no book could hold"))

@@ -3,6 +3,8 @@
 //! The protocol is `proto/fen.proto`; [`wire`] is what the compiler made of it. [`records`] turns its messages into
 //! the book's records and back. [`Client`] is what every program in this house uses.
 
+pub mod answers;
+mod calls;
 pub mod client;
 pub mod fault;
 pub mod records;
@@ -31,3 +33,10 @@ pub const LEADER_KEY: &str = "fen-leader";
 
 /// The metadata key under which a busy node says when to ask again, in milliseconds.
 pub const RETRY_KEY: &str = "fen-retry-ms";
+
+/// The metadata key with which a caller says who may answer a read: `member` is any member of the shard, as it has
+/// the books; without it the leader answers, once a majority has confirmed that it leads.
+pub const READ_KEY: &str = "fen-read";
+
+/// The metadata key under which an answer by a member says how old it is at most, in milliseconds.
+pub const AGE_KEY: &str = "fen-age-ms";

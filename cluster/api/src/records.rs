@@ -4,9 +4,9 @@
 use crate::wire;
 use bytes::{BufMut, Bytes, BytesMut};
 use fen_book::{
-    Account, AccountFilter, AccountFlags, AccountId, Amount, BalanceLine, Balances, Code,
-    CreateAccountStatus, CreateTransferStatus, LedgerCode, OpenPending, Stamp, TimeoutSeconds, Transfer,
-    TransferFlags, TransferId,
+    Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, BalanceLine, Balances, ChainEnd,
+    Code, CreateAccountStatus, CreateTransferStatus, LedgerCode, LimitChange, OpenPending, Position,
+    QueryFilter, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -182,6 +182,96 @@ pub fn open_pending(message: &wire::OpenPending) -> OpenPending {
         amount: Amount::new(wide(message.amount)),
         expires_at: Stamp::new(message.expires_at),
     }
+}
+
+/// A position as its message.
+pub fn position_message(position: &Position) -> wire::Position {
+    wire::Position {
+        account: Some(account_message(&position.account)),
+        pendings: position.pendings.iter().map(pending_message).collect(),
+        limit: halves(position.limit.get()),
+    }
+}
+
+/// A position's message, read; `None` where there is no such account.
+pub fn position(message: &wire::Position) -> Result<Option<Position>, String> {
+    let Some(found) = &message.account else { return Ok(None) };
+    let pendings = message.pendings.iter().map(open_pending).collect();
+    Ok(Some(Position { account: account(found)?, limit: Amount::new(wide(message.limit)), pendings }))
+}
+
+/// A filter's message as the book reads it.
+pub fn query_filter(message: &wire::QueryFilter) -> Result<QueryFilter, String> {
+    Ok(QueryFilter {
+        user_data_128: wide(message.user_data_128),
+        user_data_64: message.user_data_64,
+        user_data_32: message.user_data_32,
+        ledger: message.ledger,
+        code: short(message.code, "code")?,
+        timestamp_min: Stamp::new(message.timestamp_min),
+        timestamp_max: Stamp::new(message.timestamp_max),
+        limit: message.limit,
+        reversed: message.reversed,
+    })
+}
+
+/// A filter as its message.
+pub fn query_filter_message(filter: &QueryFilter) -> wire::QueryFilter {
+    wire::QueryFilter {
+        user_data_128: halves(filter.user_data_128),
+        user_data_64: filter.user_data_64,
+        user_data_32: filter.user_data_32,
+        ledger: filter.ledger,
+        code: u32::from(filter.code),
+        timestamp_min: filter.timestamp_min.get(),
+        timestamp_max: filter.timestamp_max.get(),
+        limit: filter.limit,
+        reversed: filter.reversed,
+    }
+}
+
+/// An opening's message as its record.
+pub fn opening(message: &wire::AccountOpening) -> Result<AccountOpening, String> {
+    let amount = |value| Amount::new(wide(value));
+    Ok(AccountOpening {
+        account: account(&message.account.unwrap_or_default())?,
+        limit: amount(message.limit),
+        opening_debit: amount(message.opening_debit),
+        opening_credit: amount(message.opening_credit),
+        contra_account_id: AccountId::new(wide(message.contra_account_id)),
+        transfer_id: TransferId::new(wide(message.transfer_id)),
+        reserved: [0; 3],
+    })
+}
+
+/// An opening's record as its message.
+pub fn opening_message(opening: &AccountOpening) -> wire::AccountOpening {
+    wire::AccountOpening {
+        account: Some(account_message(&opening.account)),
+        limit: halves(opening.limit.get()),
+        opening_debit: halves(opening.opening_debit.get()),
+        opening_credit: halves(opening.opening_credit.get()),
+        contra_account_id: halves(opening.contra_account_id.get()),
+        transfer_id: halves(opening.transfer_id.get()),
+    }
+}
+
+/// A change of a limit, its message as its record.
+pub fn limit_change(message: &wire::LimitChange) -> LimitChange {
+    LimitChange {
+        account_id: AccountId::new(wide(message.account_id)),
+        limit: Amount::new(wide(message.limit)),
+    }
+}
+
+/// The end of a chain, its message as its record.
+pub fn chain_end(message: &wire::ChainEnd) -> Result<ChainEnd, String> {
+    Ok(ChainEnd {
+        id: TransferId::new(wide(message.id)),
+        pending_id: TransferId::new(wide(message.pending_id)),
+        flags: TransferFlags::from_bits(short(message.flags, "flags")?),
+        reserved: [0; 7],
+    })
 }
 
 /// Accounts as packed bytes.

@@ -1,0 +1,204 @@
+//! The book's replies as bytes, and back: what a shard answers to a command of its log.
+//!
+//! Accounts and transfers answer in packed results of 16 bytes; everything else in the protocol's own messages,
+//! which the gateway hands on as they are.
+
+use crate::records::{self, PackedResult, RESULT_BYTES};
+use crate::wire;
+use bytes::{Bytes, BytesMut};
+use fen_book::loan::command::LoanReply;
+use fen_book::{
+    Amount, Balances, ChainOutcome, CreateAccountStatus, CreateTransferStatus, OpeningStatus, Outcome,
+    Receipt, Reply, SetLimitStatus, Stamp,
+};
+use prost::Message;
+
+/// A reply's bytes.
+pub fn pack(reply: &Reply) -> Bytes {
+    match reply {
+        Reply::Accounts(outcomes) => packed(outcomes, CreateAccountStatus::number),
+        Reply::Transfers(outcomes) => packed(outcomes, CreateTransferStatus::number),
+        Reply::Receipts(receipts) => {
+            encoded(&wire::Receipts { receipts: receipts.iter().map(receipt_message).collect() })
+        }
+        Reply::Openings(outcomes) => {
+            encoded(&wire::Openings { openings: outcomes.iter().map(opening_message).collect() })
+        }
+        Reply::Limits(outcomes) => {
+            let result = |outcome: &Outcome<SetLimitStatus>| {
+                result(outcome.timestamp, outcome.status.number(), outcome.status.name())
+            };
+            encoded(&wire::Results { results: outcomes.iter().map(result).collect() })
+        }
+        Reply::ChainEnds(outcomes) => {
+            encoded(&wire::ChainResults { results: outcomes.iter().map(chain_message).collect() })
+        }
+        Reply::Loans(reply) => encoded(&loan_message(reply)),
+        Reply::Done => Bytes::new(),
+    }
+}
+
+fn encoded(message: &impl Message) -> Bytes {
+    Bytes::from(message.encode_to_vec())
+}
+
+fn packed<S: Copy>(outcomes: &[Outcome<S>], number: impl Fn(S) -> u16) -> Bytes {
+    let mut packed = BytesMut::with_capacity(outcomes.len() * RESULT_BYTES);
+    for outcome in outcomes {
+        let result = PackedResult { timestamp: outcome.timestamp, status: number(outcome.status) };
+        records::pack_result(&mut packed, result);
+    }
+    packed.freeze()
+}
+
+fn result(timestamp: Stamp, status: u16, name: &str) -> wire::Result {
+    wire::Result { timestamp: timestamp.get(), status: u32::from(status), name: name.to_owned() }
+}
+
+fn receipt_message(receipt: &Receipt) -> wire::Receipt {
+    let Outcome { timestamp, status } = receipt.outcome;
+    wire::Receipt {
+        timestamp: timestamp.get(),
+        status: u32::from(status.number()),
+        name: status.name().to_owned(),
+        debit: receipt.debit.as_ref().map(balances_message),
+        credit: receipt.credit.as_ref().map(balances_message),
+    }
+}
+
+fn balances_message(balances: &Balances) -> wire::Balances {
+    wire::Balances {
+        debits_pending: records::halves(balances.debits_pending.get()),
+        debits_posted: records::halves(balances.debits_posted.get()),
+        credits_pending: records::halves(balances.credits_pending.get()),
+        credits_posted: records::halves(balances.credits_posted.get()),
+    }
+}
+
+fn balances(message: wire::Balances) -> Balances {
+    let amount = |value| Amount::new(records::wide(value));
+    Balances {
+        debits_pending: amount(message.debits_pending),
+        debits_posted: amount(message.debits_posted),
+        credits_pending: amount(message.credits_pending),
+        credits_posted: amount(message.credits_posted),
+    }
+}
+
+fn opening_message(outcome: &Outcome<OpeningStatus>) -> wire::Opening {
+    let OpeningStatus { account, transfer } = outcome.status;
+    wire::Opening {
+        timestamp: outcome.timestamp.get(),
+        status: u32::from(account.number()),
+        name: account.name().to_owned(),
+        transfer_status: transfer.map(|status| u32::from(status.number())),
+        transfer_name: transfer.map_or_else(String::new, |status| status.name().to_owned()),
+    }
+}
+
+fn chain_message(ended: &ChainOutcome) -> wire::ChainResult {
+    let Outcome { timestamp, status } = ended.outcome;
+    wire::ChainResult {
+        timestamp: timestamp.get(),
+        status: u32::from(status.number()),
+        name: status.name().to_owned(),
+        members: ended.members,
+    }
+}
+
+fn loan_message(reply: &LoanReply) -> wire::LoanReply {
+    match reply {
+        // A product's refusals have names, no numbers.
+        LoanReply::Product(outcome) => {
+            let name = outcome.status.name();
+            let number = u16::from(name != "created");
+            wire::LoanReply { results: vec![result(outcome.timestamp, number, name)], day_end: None }
+        }
+        LoanReply::Orders(outcomes) => {
+            let result = |outcome: &Outcome<fen_book::loan::status::LoanStatus>| {
+                result(outcome.timestamp, outcome.status.number(), outcome.status.name())
+            };
+            wire::LoanReply { results: outcomes.iter().map(result).collect(), day_end: None }
+        }
+        LoanReply::DayEnd(step) => {
+            let Outcome { timestamp, status } = step.outcome;
+            let day_end = wire::DayEnd {
+                result: Some(result(timestamp, status.number(), status.name())),
+                business_date: step.business_date.get(),
+                loans: u64::from(step.loans),
+                is_done: step.is_done,
+            };
+            wire::LoanReply { results: Vec::new(), day_end: Some(day_end) }
+        }
+    }
+}
+
+fn status<S>(number: u32, known: impl Fn(u16) -> Option<S>) -> Option<S> {
+    u16::try_from(number).ok().and_then(known)
+}
+
+/// A receipt's message, read; `None` where this release does not know its status.
+pub fn receipt(message: &wire::Receipt) -> Option<Receipt> {
+    let status = status(message.status, CreateTransferStatus::from_number)?;
+    let outcome = Outcome { timestamp: Stamp::new(message.timestamp), status };
+    Some(Receipt { outcome, debit: message.debit.map(balances), credit: message.credit.map(balances) })
+}
+
+/// An opening's message, read; `None` where this release does not know its statuses.
+pub fn opening(message: &wire::Opening) -> Option<Outcome<OpeningStatus>> {
+    let account = status(message.status, CreateAccountStatus::from_number)?;
+    let transfer = match message.transfer_status {
+        Some(number) => Some(status(number, CreateTransferStatus::from_number)?),
+        None => None,
+    };
+    let status = OpeningStatus { account, transfer };
+    Some(Outcome { timestamp: Stamp::new(message.timestamp), status })
+}
+
+/// A change of a limit's result, read; `None` where this release does not know its status.
+pub fn limit(message: &wire::Result) -> Option<Outcome<SetLimitStatus>> {
+    let status = status(message.status, SetLimitStatus::from_number)?;
+    Some(Outcome { timestamp: Stamp::new(message.timestamp), status })
+}
+
+/// A chain's result, read; `None` where this release does not know its status.
+pub fn chain(message: &wire::ChainResult) -> Option<ChainOutcome> {
+    let status = status(message.status, CreateTransferStatus::from_number)?;
+    let outcome = Outcome { timestamp: Stamp::new(message.timestamp), status };
+    Some(ChainOutcome { outcome, members: message.members })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shard_answers_is_what_a_client_reads() {
+        let outcome = |status| Outcome { timestamp: Stamp::new(7), status };
+        let of = |posted| Balances { debits_posted: Amount::new(posted), ..Balances::default() };
+        let receipts = vec![
+            Receipt {
+                outcome: outcome(CreateTransferStatus::Created),
+                debit: Some(of(u128::MAX)),
+                credit: Some(of(0)),
+            },
+            Receipt { outcome: outcome(CreateTransferStatus::ExceedsCredits), debit: None, credit: None },
+        ];
+        let bytes = pack(&Reply::Receipts(receipts.clone()));
+        let read = wire::Receipts::decode(bytes).unwrap();
+        assert_eq!(read.receipts.iter().map(receipt).collect::<Option<Vec<_>>>(), Some(receipts));
+
+        let refused = OpeningStatus {
+            account: CreateAccountStatus::OpeningBalanceRefused,
+            transfer: Some(CreateTransferStatus::ExceedsCredits),
+        };
+        let openings = vec![Outcome { timestamp: Stamp::new(9), status: refused }];
+        let read = wire::Openings::decode(pack(&Reply::Openings(openings.clone()))).unwrap();
+        assert_eq!(read.openings.iter().map(opening).collect::<Option<Vec<_>>>(), Some(openings));
+
+        let ends = vec![ChainOutcome { outcome: outcome(CreateTransferStatus::Created), members: 3 }];
+        let read = wire::ChainResults::decode(pack(&Reply::ChainEnds(ends.clone()))).unwrap();
+        assert_eq!(read.results.iter().map(chain).collect::<Option<Vec<_>>>(), Some(ends));
+        assert_eq!(receipt(&wire::Receipt { status: 60_000, ..wire::Receipt::default() }), None);
+    }
+}

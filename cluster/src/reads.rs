@@ -1,0 +1,271 @@
+//! What a shard answers without changing anything: from its leader, confirmed by a majority, or from any member as
+//! that one has it.
+//!
+//! Young records come from the book, on the machine's thread; sealed ones from the journal, on a thread that may wait
+//! for the disk.
+
+use crate::ask::{Ask, Read};
+use crate::fault::ServeFault;
+use crate::membership;
+use crate::shard::ShardMachine;
+use crate::teller::Teller;
+use bytes::Bytes;
+use fen_api::{records, wire};
+use fen_book::{AccountId, Amount, Book, EVENTS_MAX, Transfer, TransferId};
+use fen_json::reply::Answer as _;
+use fen_ledger::{LedgerTotals, history};
+use prost::Message;
+use std::collections::BTreeMap;
+
+/// The most ids in one look-up.
+const IDS_MAX: usize = EVENTS_MAX;
+
+/// Who answers a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    /// The leader, once a majority has confirmed that it leads: everything answered before the read is in it.
+    Leader,
+    /// This member, as it is.
+    Member,
+}
+
+/// A shard's desk for reads.
+struct Desk<'a> {
+    teller: &'a Teller,
+    from: Asked,
+}
+
+impl Teller {
+    /// Answers one question: commands and the leader's reads only where this node leads the shard.
+    pub async fn serve(&self, ask: Ask) -> Result<Bytes, ServeFault> {
+        match ask {
+            Ask::Submit(command) => self.submit(command).await,
+            Ask::ReadIndex => {
+                let index = self.group().read_index().await?;
+                Ok(Bytes::copy_from_slice(&index.to_le_bytes()))
+            }
+            Ask::Change(_) | Ask::Plan => Err(ServeFault::Refused("a shard is not the directory".to_owned())),
+            Ask::Members(members) => membership::serve(self.group(), members).await,
+            Ask::Read(read) => Desk { teller: self, from: Asked::Leader }.answer(read).await,
+            Ask::Near(read) => Desk { teller: self, from: Asked::Member }.answer(read).await,
+        }
+    }
+}
+
+impl Desk<'_> {
+    async fn answer(&self, read: Read) -> Result<Bytes, ServeFault> {
+        match read {
+            Read::Accounts(ids) => self.accounts(ids).await,
+            Read::Transfers(ids) => self.transfers(ids).await,
+            Read::AccountTransfers(filter) => self.account_transfers(filter).await,
+            Read::Balances(filter) => self.balances(filter).await,
+            Read::Positions(ids) => self.positions(ids).await,
+            Read::QueryAccounts(filter) => self.query_accounts(filter).await,
+            Read::QueryTransfers(filter) => self.query_transfers(filter).await,
+            Read::Loans(ids) => self.loans(ids).await,
+            Read::LoansHere(ids) => self.loans_here(ids).await,
+            Read::Totals => Ok(encoded(&self.look(|shard| totals(shard.shard().book())).await?)),
+            Read::Audit => Ok(encoded(&self.look(|machine| audit(machine.shard())).await?)),
+            Read::BusinessDate => {
+                let date = self.look(|shard| shard.shard().book().loans().business_date()).await?;
+                Ok(date.map_or_else(Bytes::new, |date| Bytes::copy_from_slice(&date.get().to_le_bytes())))
+            }
+        }
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&ShardMachine) -> T + Send + 'static,
+    ) -> Result<T, ServeFault> {
+        let group = self.teller.group();
+        Ok(match self.from {
+            Asked::Leader => {
+                self.teller.let_time_pass().await?;
+                group.read(|machine| look(machine)).await?
+            }
+            Asked::Member => group.peek(|machine| look(machine)).await?,
+        })
+    }
+
+    async fn accounts(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let ids = wide_ids(&ids)?;
+        let found = self.look(move |shard| {
+            let message = |id: &u128| wire::FoundAccount {
+                account: shard
+                    .shard()
+                    .book()
+                    .account(AccountId::new(*id))
+                    .as_ref()
+                    .map(records::account_message),
+            };
+            wire::Accounts { found: ids.iter().map(message).collect() }
+        });
+        Ok(encoded(&found.await?))
+    }
+
+    async fn positions(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let ids = wide_ids(&ids)?;
+        let found = self.look(move |shard| {
+            let position = |id: &u128| shard.shard().book().position(AccountId::new(*id));
+            ids.iter().map(position).collect::<Vec<_>>()
+        });
+        let message = |position: &Option<fen_book::Position>| {
+            position.as_ref().map(records::position_message).unwrap_or_default()
+        };
+        Ok(encoded(&wire::Positions { found: found.await?.iter().map(message).collect() }))
+    }
+
+    async fn transfers(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let ids: Vec<TransferId> = wide_ids(&ids)?.into_iter().map(TransferId::new).collect();
+        let young = |machine: &ShardMachine| {
+            let found = history::young_lookup(machine.shard().book(), &ids);
+            (found, machine.shard().journal().clone(), ids)
+        };
+        let (found, journal, ids) = self.look(young).await?;
+        let found = self.teller.behind(move || history::lookup_transfers(&journal, &ids, found)).await?;
+        let found = history::only_transfers(found);
+        let message = |record: &Option<Transfer>| wire::FoundTransfer {
+            transfer: record.as_ref().map(records::transfer_message),
+        };
+        Ok(encoded(&wire::Transfers { found: found.iter().map(message).collect() }))
+    }
+
+    async fn account_transfers(&self, filter: wire::AccountFilter) -> Result<Bytes, ServeFault> {
+        let filter = records::account_filter(&filter).map_err(ServeFault::Refused)?;
+        let young = move |machine: &ShardMachine| {
+            (history::young_transfers(machine.shard().book(), &filter), machine.shard().journal().clone())
+        };
+        let (Some(part), journal) = self.look(young).await? else { return Ok(Bytes::new()) };
+        let transfers =
+            self.teller.behind(move || history::account_transfers(&journal, part, &filter)).await?;
+        Ok(encoded(&transfer_list(&transfers)))
+    }
+
+    async fn balances(&self, filter: wire::AccountFilter) -> Result<Bytes, ServeFault> {
+        let filter = records::account_filter(&filter).map_err(ServeFault::Refused)?;
+        let young = move |machine: &ShardMachine| {
+            (history::young_balances(machine.shard().book(), &filter), machine.shard().journal().clone())
+        };
+        let (Some(part), journal) = self.look(young).await? else { return Ok(Bytes::new()) };
+        let lines = self.teller.behind(move || history::account_balances(&journal, part, &filter)).await?;
+        let lines = lines.iter().map(records::balance_message).collect();
+        Ok(encoded(&wire::BalanceLines { lines }))
+    }
+
+    async fn query_accounts(&self, filter: wire::QueryFilter) -> Result<Bytes, ServeFault> {
+        let filter = records::query_filter(&filter).map_err(ServeFault::Refused)?;
+        let accounts = self.look(move |shard| shard.shard().book().query_accounts(&filter)).await?;
+        let message = |account| wire::FoundAccount { account: Some(records::account_message(account)) };
+        Ok(encoded(&wire::Accounts { found: accounts.iter().map(message).collect() }))
+    }
+
+    async fn query_transfers(&self, filter: wire::QueryFilter) -> Result<Bytes, ServeFault> {
+        let filter = records::query_filter(&filter).map_err(ServeFault::Refused)?;
+        let young = move |machine: &ShardMachine| {
+            (history::young_query(machine.shard(), &filter), machine.shard().journal().clone())
+        };
+        let (young, journal) = self.look(young).await?;
+        let transfers =
+            self.teller.behind(move || history::query_transfers(&journal, young, &filter)).await?;
+        Ok(encoded(&transfer_list(&transfers)))
+    }
+
+    async fn loans(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let ids = wide_ids(&ids)?;
+        let views = self.look(move |shard| {
+            let loans = shard.shard().book().loans();
+            ids.iter().map(|id| loans.view(*id)).collect::<Vec<_>>()
+        });
+        let document = |view: &Option<fen_ledger::LoanView>| wire::FoundLoan {
+            json: view.as_ref().map(|view| {
+                let mut json = String::new();
+                view.write(&mut json);
+                json
+            }),
+        };
+        Ok(encoded(&wire::LoanDocuments { found: views.await?.iter().map(document).collect() }))
+    }
+
+    async fn loans_here(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let asked = wide_ids(&ids)?;
+        let here = self.look(move |shard| {
+            let loans = shard.shard().book().loans();
+            asked.into_iter().filter(|id| loans.loan(*id).is_some()).collect::<Vec<_>>()
+        });
+        let ids = here.await?.into_iter().map(|id| records::halves(id).unwrap_or_default()).collect();
+        Ok(encoded(&wire::Ids { ids }))
+    }
+}
+
+fn encoded(message: &impl Message) -> Bytes {
+    Bytes::from(message.encode_to_vec())
+}
+
+fn transfer_list(transfers: &[Transfer]) -> wire::Transfers {
+    let message = |transfer| wire::FoundTransfer { transfer: Some(records::transfer_message(transfer)) };
+    wire::Transfers { found: transfers.iter().map(message).collect() }
+}
+
+/// Adds up every account of the shard, ledger by ledger.
+fn totals(book: &Book) -> wire::TrialBalance {
+    let mut ledgers: BTreeMap<u32, (LedgerTotals, u64)> = BTreeMap::new();
+    for number in 0..book.accounts().len() {
+        let slot = fen_book::AccountSlot::new(u32::try_from(number).unwrap_or(u32::MAX));
+        let account = book.accounts().get(slot);
+        let (totals, own) = ledgers.entry(account.ledger.get()).or_default();
+        totals.accounts += 1;
+        *own += u64::from(crate::route::home(account.id) == crate::route::Home::Everywhere);
+        let add = |total: &mut fen_ledger::Total, amount: Amount| total.add(amount);
+        add(&mut totals.debits_posted, account.debits_posted);
+        add(&mut totals.credits_posted, account.credits_posted);
+        add(&mut totals.debits_pending, account.debits_pending);
+        add(&mut totals.credits_pending, account.credits_pending);
+    }
+    let message = |(ledger, (totals, own)): (u32, (LedgerTotals, u64))| totals_message(ledger, &totals, own);
+    wire::TrialBalance { ledgers: ledgers.into_iter().map(message).collect() }
+}
+
+fn totals_message(ledger: u32, totals: &LedgerTotals, own_accounts: u64) -> wire::LedgerTotals {
+    wire::LedgerTotals {
+        ledger,
+        accounts: totals.accounts,
+        debits_posted: totals.debits_posted.to_string(),
+        credits_posted: totals.credits_posted.to_string(),
+        debits_pending: totals.debits_pending.to_string(),
+        credits_pending: totals.credits_pending.to_string(),
+        own_accounts,
+    }
+}
+
+/// What this member finds in its books, and its digest of them. Who it is, the asker knows.
+fn audit(shard: &fen_ledger::shard::Shard) -> wire::MemberAudit {
+    let audit = shard.audit();
+    let own = totals(shard.book()).ledgers.into_iter().map(|totals| (totals.ledger, totals.own_accounts));
+    let own: BTreeMap<u32, u64> = own.collect();
+    let message = |(ledger, totals): (&u32, &LedgerTotals)| {
+        totals_message(*ledger, totals, own.get(ledger).copied().unwrap_or(0))
+    };
+    wire::MemberAudit {
+        group: 0,
+        node: 0,
+        commands: shard.applied().get(),
+        digest: shard.digest().to_vec(),
+        accounts: audit.accounts,
+        transfers: audit.transfers,
+        burned_ids: audit.burned_ids,
+        expiries: audit.expiries,
+        open_pendings: audit.open_pendings,
+        ledgers: audit.ledgers.iter().map(message).collect(),
+        faults: audit.faults,
+    }
+}
+
+fn wide_ids(ids: &wire::Ids) -> Result<Vec<u128>, ServeFault> {
+    if ids.ids.len() > IDS_MAX {
+        return Err(ServeFault::Refused(format!(
+            "{} ids; the most in one call are {IDS_MAX}",
+            ids.ids.len()
+        )));
+    }
+    Ok(ids.ids.iter().map(|id| records::wide(Some(*id))).collect())
+}
