@@ -7,6 +7,7 @@
 mod crash;
 mod load;
 mod story;
+mod town;
 
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{broken, open};
@@ -17,7 +18,7 @@ use fen_ledger::Ledger;
 use std::path::Path;
 use std::time::Instant;
 
-/// The tour: accounts, a salary, a card, a refusal, a chain, a crash, the trial balance.
+/// The tour: accounts, a salary, a card, a refusal, a chain, a crash, three nodes, loans, the trial balance.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   fen demo
@@ -34,6 +35,10 @@ struct Tour {
     reopened_ms: f64,
     transfers: u64,
     per_second: f64,
+    cluster_acknowledged: u64,
+    cluster_lost: u64,
+    cluster_doubled: u64,
+    cluster_faults: Vec<String>,
     verified: bool,
     digest: String,
     seconds: f64,
@@ -62,12 +67,15 @@ pub(crate) fn run(json: bool) -> Result<Exit, Failure> {
     let ledger = open(&books)?;
     let load = load::run(&ledger)?;
     talk(&load.words())?;
-    let tour = close(&ledger, &crash, &load, begun, talk)?;
+    let town = town::live(&directory.path().join("town"))?;
+    talk(&town.words())?;
+    let tour = close(&ledger, &crash, &load, &town, begun, talk)?;
     if json {
         let text = serde_json::to_string(&tour);
         say(&(text.map_err(|error| Failure::refused(format!("the tour is no JSON: {error}")))? + "\n"))?;
     }
-    let is_right = tour.verified && tour.lost == 0 && tour.doubled == 0;
+    let is_right = tour.verified
+        && [tour.lost, tour.doubled, tour.cluster_lost, tour.cluster_doubled].iter().all(|count| *count == 0);
     Ok(if is_right { Exit::Done } else { Exit::Refused })
 }
 
@@ -76,6 +84,7 @@ fn close(
     ledger: &Ledger,
     crash: &crash::Crash,
     load: &load::Load,
+    town: &town::Town,
     begun: Instant,
     talk: impl Fn(&str) -> Result<(), Failure>,
 ) -> Result<Tour, Failure> {
@@ -89,7 +98,7 @@ fn close(
     };
     talk(&format!(
         "{}{}  {} entries added up again: {right}.\n  digest {digest}\n{}",
-        heading("The trial balance"),
+        heading("11. The first book's trial balance"),
         finding.trial_balance(),
         print::count(audit.transfers),
         where_next(begun)
@@ -101,7 +110,11 @@ fn close(
         reopened_ms: crash.reopened_ms,
         transfers: load.transfers,
         per_second: load.per_second(),
-        verified: finding.is_right(),
+        cluster_acknowledged: town.acknowledged,
+        cluster_lost: town.lost,
+        cluster_doubled: town.doubled,
+        cluster_faults: town.faults.clone(),
+        verified: finding.is_right() && town.is_right,
         digest: digest.clone(),
         seconds: begun.elapsed().as_secs_f64(),
     })
@@ -118,6 +131,8 @@ fn where_next(begun: Instant) -> String {
            fen import --help            a bank's own CSV, by a mapping\n  \
            fen verify --help            the audit, for any data directory\n  \
            fen schedule --help          loan terms in, instalments out\n  \
+           fen dev --help               three nodes on this machine, to be called and killed\n  \
+           fen bench --help, fen cost   speed in earnest, and yuan per account and year\n  \
            README.md, ARCHITECTURE.md   how to embed it, and how it is built\n\n\
          The tour took {:.1} s and leaves nothing behind.\n",
         heading("Where to look next"),
