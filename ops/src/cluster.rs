@@ -1,4 +1,10 @@
 //! `fen cluster`: founds a cluster and looks after it.
+//!
+//! A change of members is kept by the cluster itself, which carries it out: the command only watches, and may be
+//! killed and asked again at any time.
+
+mod status;
+mod watch;
 
 use crate::exit::{Exit, Failure, say};
 use crate::reach::{Reach, failure, wait};
@@ -6,8 +12,7 @@ use clap::{Args, Subcommand};
 use fen_api::{Client, ClientOptions, wire};
 use fen_cluster::Config;
 use serde_json::json;
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Found a cluster and look after it.
 #[derive(Args, Debug)]
@@ -20,6 +25,10 @@ pub(crate) struct Arguments {
 enum Command {
     Init(Init),
     Status(Status),
+    AddNode(AddNode),
+    ReplaceNode(ReplaceNode),
+    MoveReplica(MoveReplica),
+    AddShard(AddShard),
     TransferLeader(TransferLeader),
 }
 
@@ -45,7 +54,82 @@ struct Status {
     reach: Reach,
 }
 
-/// Hand the leadership of a group to another of its members. Ask the node that leads it now.
+/// Add a node that runs and belongs to no cluster yet. Shards with fewer than three members get it as one.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen start --config node-4.toml &
+  fen cluster add-node node-4.toml --endpoint 127.0.0.1:7001
+
+Killed, the command may be given again; the cluster goes on with what was begun either way.")]
+struct AddNode {
+    /// The new node's configuration: an id that was never used, the cluster's id.
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+/// Put a new node in the place of a lost one, in every group that it belonged to.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen start --config node-4.toml &
+  fen cluster replace-node --lost 2 node-4.toml --endpoint 127.0.0.1:7001
+
+The lost node's id is never used again: with its disk it lost its votes, and could give one twice.")]
+struct ReplaceNode {
+    /// The id of the node that is lost.
+    #[arg(long)]
+    lost: u64,
+    /// The new node's configuration: an id that was never used; the lost one's addresses are free.
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+/// Move a member of a shard's group to another node.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen cluster move-replica --group 1 --from 1 --to 4 --endpoint 127.0.0.1:7001")]
+struct MoveReplica {
+    /// The shard.
+    #[arg(long)]
+    group: u32,
+    /// The node that it leaves.
+    #[arg(long)]
+    from: u64,
+    /// The node that it goes to.
+    #[arg(long)]
+    to: u64,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+/// Found a further shard on nodes of the cluster. It has every product and the business date, and no customers yet.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen cluster add-shard --nodes 3,4,5 --endpoint 127.0.0.1:7001
+
+Customers stay where they are: this release moves no slots between shards, so say at the founding how many there are.")]
+struct AddShard {
+    /// The nodes that hold it.
+    #[arg(long, value_delimiter = ',', required = true)]
+    nodes: Vec<u64>,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+/// Which cluster, and whether to wait.
+#[derive(Args, Debug)]
+struct Watch {
+    #[command(flatten)]
+    reach: Reach,
+    /// Return when the cluster has kept the change, without waiting until it is carried out.
+    #[arg(long)]
+    detach: bool,
+}
+
+/// Hand the leadership of a group to another of its members.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   fen cluster transfer-leader --group 1 --to 2 --endpoint 127.0.0.1:7001 --certificates fen-dev")]
@@ -76,8 +160,41 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
             say(&text)?;
         }
         Command::Status(status) => {
-            let reply = wait(async { status.reach.client()?.status().await.map_err(failure) })?;
-            say(&if json { status_json(&reply) } else { status_text(&reply) })?;
+            let (reply, plan) = wait(async {
+                let client = status.reach.client()?;
+                let reply = client.status().await.map_err(failure)?;
+                // Before the founding, and while nobody leads the directory, there is no plan to be had.
+                let founded = reply.groups.iter().any(|group| group.group > 0);
+                let plan = if founded { client.plan().await.unwrap_or_default() } else { Vec::new() };
+                Ok((reply, plan))
+            })?;
+            say(&if json { status::json(&reply, &plan) } else { status::text(&reply, &plan) })?;
+        }
+        Command::AddNode(add) => {
+            let node = node_of(&add.config)?;
+            let text = format!("node {} has joined", node.id);
+            let change = async |client: &Client| client.add_node(node).await;
+            watch::carry_out(&add.watch.reach, add.watch.detach, json, &text, change)?;
+        }
+        Command::ReplaceNode(replace) => {
+            let (lost, node) = (replace.lost, node_of(&replace.config)?);
+            let text = format!("node {} has taken the place of node {lost}", node.id);
+            let change = async |client: &Client| client.replace_node(lost, node).await;
+            watch::carry_out(&replace.watch.reach, replace.watch.detach, json, &text, change)?;
+        }
+        Command::MoveReplica(away) => {
+            let MoveReplica { group, from, to, watch } = away;
+            let text = format!("shard {group} has moved from node {from} to node {to}");
+            let change = async |client: &Client| client.move_replica(*group, *from, *to).await;
+            watch::carry_out(&watch.reach, watch.detach, json, &text, change)?;
+        }
+        Command::AddShard(add) => {
+            let text = format!("there is a further shard on nodes {:?}", add.nodes);
+            let change = async |client: &Client| {
+                let last = client.status().await?.shards_last;
+                client.add_shard(last + 1, add.nodes.clone()).await
+            };
+            watch::carry_out(&add.watch.reach, add.watch.detach, json, &text, change)?;
         }
         Command::TransferLeader(transfer) => {
             wait(async {
@@ -104,60 +221,12 @@ pub(crate) async fn found(configs: &[Config], shards: u32) -> Result<(), Failure
     client.init(configs.iter().map(node).collect(), shards).await.map_err(failure)
 }
 
-fn status_text(reply: &wire::StatusReply) -> String {
-    let mut text = format!("cluster {}, seen from node {}\n", reply.cluster_id, reply.node);
-    for node in &reply.nodes {
-        let Ok(()) = writeln!(
-            text,
-            "  node {}: peers {}, clients {}",
-            node.id, node.peer_address, node.client_address
-        ) else {
-            continue;
-        };
-    }
-    for group in &reply.groups {
-        let name = if group.group == 0 { "directory".to_owned() } else { format!("shard {}", group.group) };
-        let leader = if group.leader == 0 {
-            "nobody leads".to_owned()
-        } else {
-            format!("node {} leads", group.leader)
-        };
-        let behind: Vec<String> = group
-            .lags
-            .iter()
-            .filter(|lag| lag.entries > 0)
-            .map(|lag| format!("node {} lacks {}", lag.node, lag.entries))
-            .collect();
-        let behind = if behind.is_empty() { String::new() } else { format!("; {}", behind.join(", ")) };
-        let Ok(()) = writeln!(
-            text,
-            "  {name}: {leader}, term {}, entry {} applied, voters {:?}{behind}",
-            group.term, group.applied_index, group.voters
-        ) else {
-            continue;
-        };
-    }
-    if reply.groups.len() < 2 {
-        text.push_str("  no shard here yet: fen cluster init\n");
-    }
-    text
-}
-
-fn status_json(reply: &wire::StatusReply) -> String {
-    let nodes = reply.nodes.iter().map(
-        |node| json!({"node": node.id, "peer_address": node.peer_address, "client_address": node.client_address}),
-    );
-    let groups = reply.groups.iter().map(|group| {
-        let lags = group.lags.iter().map(|lag| json!({"node": lag.node, "entries": lag.entries}));
-        json!({
-            "group": group.group, "leader": group.leader, "term": group.term, "last_index": group.last_index,
-            "applied_index": group.applied_index, "voters": group.voters, "learners": group.learners,
-            "lags": lags.collect::<Vec<_>>(),
-        })
-    });
-    let status = json!({
-        "cluster": reply.cluster_id, "node": reply.node, "nodes": nodes.collect::<Vec<_>>(),
-        "groups": groups.collect::<Vec<_>>(),
-    });
-    format!("{status}\n")
+/// A node as its configuration describes it.
+fn node_of(file: &Path) -> Result<wire::Node, Failure> {
+    let config = Config::read(file).map_err(|fault| Failure::usage(fault.to_string()))?;
+    Ok(wire::Node {
+        id: config.node,
+        peer_address: config.peer_address.to_string(),
+        client_address: config.client_address.to_string(),
+    })
 }

@@ -11,7 +11,9 @@ mod lines;
 
 use crate::exit::{Exit, Failure};
 use crate::faults::{broken, open};
+use crate::reach::{self, Reach};
 use clap::Args;
+use fen_api::ClientFault;
 use fen_book::loan::command::ORDERS_MAX;
 use fen_book::loan::product::Product;
 use fen_book::{BusinessDate, STAMP_MAX, Stamp};
@@ -66,6 +68,7 @@ Loans (amounts in minor units, dates like 2026-03-02; one event in the line, or 
     reschedule from and to, rate, periods, or first_due_on with periods: what is owed is then spread anew.
   lookup_loans (ids); day_end {"through"}.
 
+With --endpoint the same lines go to a cluster.
 A line that is no command is answered {"error": {"line", "field", "reason"}} and changes nothing.
 Without --data the ledger is in memory; its clock starts at 1577836800000000000 (2020-01-01T00:00Z) and moves by
 one for each event and by tick.
@@ -74,16 +77,45 @@ pub(crate) struct Arguments {
     /// The data directory; it is made if it does not exist. Without it the ledger is in memory.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A cluster instead: a node's address for clients, host and port; several, so that one may be down.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
 }
 
 /// Runs the command on standard input and output.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    if !arguments.endpoint.is_empty() {
+        let reach = Reach::of(arguments.endpoint.clone(), arguments.certificates.clone());
+        let runtime = reach::runtime()?;
+        let client = runtime.block_on(async { reach.client() })?;
+        let mut ask = |line: &[u8], _order: Order| {
+            let line = String::from_utf8_lossy(line);
+            match runtime.block_on(client.execute(&line)) {
+                Ok(reply) => Ok(Ok(reply)),
+                // What one ledger would do and several shards cannot: an answer to this line, not the end.
+                Err(ClientFault::Refused(reason)) => Ok(Err(Path::Line.wrong(reason))),
+                Err(fault) => Err(reach::failure(fault)),
+            }
+        };
+        return session(Clock::OfTheWorld, &mut input, &mut output, &mut ask);
+    }
     let ledger = match &arguments.data {
         Some(directory) => open(directory)?,
         None => Ledger::in_memory(MEMORY_START),
     };
     let clock = if arguments.data.is_some() { Clock::OfTheWorld } else { Clock::Own };
-    session(&ledger, clock, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+    let mut ask = |_line: &[u8], order: Order| match answer(&ledger, order) {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(end @ Fault::ClockAtItsEnd) => {
+            Ok(Err(Path::Line.wrong(format!("{end}; nothing more can be posted"))))
+        }
+        Err(fault) => Err(broken(&fault)),
+    };
+    session(clock, &mut input, &mut output, &mut ask)
 }
 
 /// Whose clock the ledger goes by.
@@ -95,12 +127,15 @@ enum Clock {
     OfTheWorld,
 }
 
+/// A line's reply, or what is wrong with the line, or why there are no more replies.
+type Replied = Result<Result<String, Wrong>, Failure>;
+
 /// Answers line after line until the input ends.
 fn session(
-    ledger: &Ledger,
     clock: Clock,
     input: &mut impl BufRead,
     output: &mut impl Write,
+    ask: &mut dyn FnMut(&[u8], Order) -> Replied,
 ) -> Result<Exit, Failure> {
     let unreadable = |error| Failure::unreachable(format!("standard input cannot be read: {error}"));
     let unwritable = |error| Failure::unreachable(format!("standard output cannot be written: {error}"));
@@ -112,21 +147,16 @@ fn session(
             Line::TooLong => Err(Path::Line.wrong(format!("the line is longer than {LINE_SIZE_MAX} bytes"))),
             Line::Read => read(&buffer, clock),
         };
-        let answered = read.and_then(|order| match answer(ledger, order) {
-            Err(end @ Fault::ClockAtItsEnd) => {
-                Err(Path::Line.wrong(format!("{end}; nothing more can be posted")))
-            }
-            answer => Ok(answer),
-        });
-        let mut answer = match answered {
-            Ok(answer) => answer.map_err(|fault| broken(&fault))?,
-            Err(wrong) => {
-                exit = Exit::Refused;
-                refusal(number, &wrong)
-            }
+        let replied = match read {
+            Ok(order) => ask(&buffer, order)?,
+            Err(wrong) => Err(wrong),
         };
-        answer.push('\n');
-        output.write_all(answer.as_bytes()).and_then(|()| output.flush()).map_err(unwritable)?;
+        let mut reply = replied.unwrap_or_else(|wrong| {
+            exit = Exit::Refused;
+            refusal(number, &wrong)
+        });
+        reply.push('\n');
+        output.write_all(reply.as_bytes()).and_then(|()| output.flush()).map_err(unwritable)?;
     }
     Ok(exit)
 }
@@ -143,7 +173,7 @@ fn read(line: &[u8], clock: Clock) -> Result<Order, Wrong> {
     if clock == Clock::OfTheWorld && matches!(order, Order::Tick(_)) {
         return Err(Path::Line
             .field("op")
-            .wrong("tick moves the clock of an in-memory ledger only; leave out --data"));
+            .wrong("tick moves the clock of an in-memory ledger only; leave out --data and --endpoint"));
     }
     Ok(order)
 }

@@ -22,10 +22,21 @@ pub(crate) struct Reach {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Reach {
+    /// For commands that know more places than a cluster.
+    pub(crate) fn of(endpoint: Vec<String>, certificates: Option<PathBuf>) -> Self {
+        Self { endpoint, certificates }
+    }
+
     /// A client for it; to be made where something waits for the network, see [`wait`].
     pub(crate) fn client(&self) -> Result<Client, Failure> {
+        self.patient_client(PATIENCE)
+    }
+
+    /// The same, for calls that take their time.
+    pub(crate) fn patient_client(&self, patience: Duration) -> Result<Client, Failure> {
         let security = self.certificates.as_deref().map(read).transpose()?;
-        let options = ClientOptions { patience: PATIENCE, security, ..ClientOptions::default() };
+        let attempt = if patience > PATIENCE { patience / 2 } else { ClientOptions::default().attempt };
+        let options = ClientOptions { patience, attempt, security };
         Client::new(&self.endpoint, options).map_err(failure)
     }
 }
@@ -56,11 +67,15 @@ pub(crate) fn failure(fault: ClientFault) -> Failure {
     }
 }
 
-/// Runs what waits for the network to its end.
-pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Threads for what waits for the network.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::unreachable(format!("no thread to run on: {error}")))?;
-    runtime.block_on(work)
+        .map_err(|error| Failure::unreachable(format!("no thread to run on: {error}")))
+}
+
+/// Runs what waits for the network to its end.
+pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    runtime()?.block_on(work)
 }

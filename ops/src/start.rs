@@ -21,7 +21,8 @@ The configuration file:
   node = 1                           # for ever; a node that lost its disk comes back under a new one
   data = \"/var/lib/fen\"
   peer_address = \"10.0.0.1:7101\"     # listens for the other nodes
-  client_address = \"10.0.0.1:7001\"   # listens for clients
+  client_address = \"10.0.0.1:7001\"   # listens for clients, gRPC and REST
+  watch_address = \"127.0.0.1:7201\"   # may be left out: /metrics, /healthz, /readyz without certificates, loopback
   [security]
   authority = \"authority.pem\"        # paths relative to this file
   certificate = \"node-1.pem\"

@@ -3,10 +3,15 @@
 //! Opening the books already checks every checksum that recovery passes; the audit then reads the whole journal,
 //! adds every balance up again and compares, and holds the history against every digest that was signed.
 
+mod cluster;
+
+pub(crate) use cluster::found as found_in_cluster;
+
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{broken, open_existing};
 use crate::print::{self, Column, count};
 use crate::proof::faults_of_kept;
+use crate::reach::Reach;
 use clap::Args;
 use fen_ledger::{Audit, Total};
 use serde::Serialize;
@@ -17,23 +22,35 @@ use std::time::Instant;
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   fen verify --data ./books
+  fen verify --endpoint 127.0.0.1:7001 --certificates fen-dev
 
-Exits 0 when the books are right, 1 when something is found wrong, 3 when they cannot be opened.")]
+Of a cluster every member of every shard adds its books up again, and members that have taken the same commands must
+have the same books. Exits 0 when the books are right, 1 when something is found wrong, 3 when they cannot be opened.")]
 pub(crate) struct Arguments {
     /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
+    data: Option<PathBuf>,
+    /// A cluster instead: a node's address for clients, host and port; several, so that one may be down.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let begun = Instant::now();
-    let ledger = open_existing(&arguments.data)?;
+    let Some(data) = &arguments.data else {
+        let reach = Reach::of(arguments.endpoint.clone(), arguments.certificates.clone());
+        return cluster::run(&reach, begun, json);
+    };
+    let ledger = open_existing(data)?;
     let mut audit = ledger.audit().map_err(|fault| broken(&fault))?;
-    audit.faults.extend(faults_of_kept(&ledger, &arguments.data)?);
+    audit.faults.extend(faults_of_kept(&ledger, data)?);
     let digest = print::hex(&ledger.digest().map_err(|fault| broken(&fault))?);
     let finding = Finding { audit: &audit, digest: &digest, seconds: begun.elapsed().as_secs_f64() };
-    say(&if json { finding.json()? } else { finding.words(&arguments.data) })?;
+    say(&if json { finding.json()? } else { finding.words(data) })?;
     Ok(if finding.is_right() { Exit::Done } else { Exit::Refused })
 }
 
