@@ -5,7 +5,7 @@
 //! so that a person can read them and an older node can refuse what it does not know.
 //!
 //! **The plan.** An operator changes only what is *wanted*: which nodes shall be a group's voters. The node that leads
-//! this group compares what is wanted with what is, and takes the next step (see [`steward`](crate::steward)). So
+//! this group compares what is wanted with what is, and takes the next step (see `steward`). So
 //! there is nothing to resume: whoever leads next compares again.
 
 mod change;

@@ -1,7 +1,7 @@
 //! What clients call, on every node: splits batches by shard, passes each part to its leader, joins the answers.
 //!
-//! [`ledger`] and [`cluster`] are the gRPC services; [`execute`] is any command in its JSON; below them
-//! [`submit`], [`look`] and [`loans`] are the same for all.
+//! `ledger` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them
+//! `submit`, `look` and `loans` are the same for all.
 
 mod cluster;
 mod execute;

@@ -1,7 +1,7 @@
 //! Carries out what the directory wants, on the node that leads it: members of groups, products on every shelf, days
 //! closed on every shard.
 //!
-//! **Invariants.** It keeps nothing: each round compares what is wanted with what is, and takes at most one step for
+//! **Invariants.** It keeps nothing but how long something stands still: each round compares what is wanted with what is, and takes at most one step for
 //! each group. So it may be killed at any point, and whoever leads next goes on. Every step is safe to take twice.
 //! Tested step by step in [`membership`](crate::membership), and on real processes in `ops/tests/membership.rs`.
 
@@ -17,6 +17,7 @@ use fen_api::wire;
 use fen_book::BusinessDate;
 use fen_book::loan::command::LoanCommand;
 use fen_raft::GroupId;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,6 +26,8 @@ use tokio::time::Instant;
 const ROUND: Duration = Duration::from_millis(100);
 /// Between two rounds while nothing is.
 const REST: Duration = Duration::from_secs(1);
+/// So long a shard's day-end may stand still before it is carried on from here.
+const DAY_END_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a group may take over one step.
 const STEP_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -49,11 +52,14 @@ impl Plan {
 /// Works until the node stops.
 pub(crate) async fn work(router: Router, plan: Arc<Mutex<Plan>>) {
     let mut changes = router.directory_changes();
+    let mut stalls = Stalls::new();
     loop {
         let directory = changes.borrow_and_update().clone();
         let leads = router.directory_group().is_some_and(|group| group.status().leads);
         let steps = if leads && directory.is_founded() {
-            Round { router: &router, directory: &directory, steps: Vec::new() }.go().await
+            Round { router: &router, directory: &directory, stalls: &mut stalls, steps: Vec::new() }
+                .go()
+                .await
         } else {
             Vec::new()
         };
@@ -66,9 +72,14 @@ pub(crate) async fn work(router: Router, plan: Arc<Mutex<Plan>>) {
     }
 }
 
+/// Since when each shard's business date stands where it is, while a day is to be closed: whoever asked for that
+/// drives it himself, and only what he leaves is carried on here.
+type Stalls = BTreeMap<u32, (Option<i32>, Instant)>;
+
 struct Round<'a> {
     router: &'a Router,
     directory: &'a Directory,
+    stalls: &'a mut Stalls,
     /// What was found to be done.
     steps: Vec<String>,
 }
@@ -201,6 +212,16 @@ impl Round<'_> {
             }
         };
         if date.is_some_and(|date| date > through) {
+            self.stalls.remove(&shard.group);
+            return;
+        }
+        let now = Instant::now();
+        let (seen, since) = *self.stalls.entry(shard.group).or_insert((date, now));
+        if seen != date || since.elapsed() < DAY_END_PATIENCE {
+            if seen != date {
+                self.stalls.insert(shard.group, (date, now));
+            }
+            self.steps.push(format!("shard {}: its day-end is under way", shard.group));
             return;
         }
         let command = LoanCommand::DayEnd { through: BusinessDate::new(through) }.encode();

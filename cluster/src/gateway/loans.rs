@@ -14,11 +14,15 @@ use fen_book::loan::command::LoanCommand;
 use fen_book::loan::order::{LoanAct, LoanOrder};
 use fen_book::loan::product::Product;
 use fen_book::loan::product_status::ProductStatus;
+use fen_book::loan::status::LoanStatus;
 use fen_book::{AccountId, BusinessDate, TransferId};
 use fen_raft::GroupId;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+/// What a shard says whose day-end was carried on by somebody else.
+const CLOSED_ALREADY: LoanStatus = LoanStatus::DayAlreadyClosed;
 
 impl Gateway {
     /// One loan command, as its packed bytes say.
@@ -187,8 +191,14 @@ impl Gateway {
         let is_created = |step: &&wire::DayEnd| step.result.as_ref().is_some_and(|told| told.status == 0);
         // A shard that was there before the others is no reason to say that the day was closed already.
         let told = steps.iter().find(is_created).or(steps.first()).ok_or_else(unreadable)?;
+        let mut result = told.result.clone();
+        if let Some(told) = result.as_mut().filter(|told| is_new && told.name == CLOSED_ALREADY.name()) {
+            // The day is closed by this very call: others may have helped.
+            told.status = u32::from(LoanStatus::Created.number());
+            LoanStatus::Created.name().clone_into(&mut told.name);
+        }
         Ok(wire::DayEnd {
-            result: told.result.clone(),
+            result,
             business_date: steps.iter().map(|step| step.business_date).min().unwrap_or_default(),
             loans: steps.iter().map(|step| step.loans).sum(),
             is_done: steps.iter().all(|step| step.is_done),
