@@ -309,7 +309,10 @@ impl<'a> Walk<'a> {
     /// A block cannot be read: the balances beyond it are counted from the other end of the segment.
     fn pass_by(&mut self, number: u8, fault: JournalFault) {
         self.ready.push_back(Err(fault));
-        let Some(mut visit) = self.visit.take().filter(|_| self.keeping == Keeping::Balances) else { return };
+        if self.keeping == Keeping::Nothing {
+            return;
+        }
+        let Some(mut visit) = self.visit.take() else { return };
         let Visit { reading, account, blocks, running } = &mut visit;
         if self.asked.filter.reversed {
             let (before, broken) = balances_before(reading, account, u16::from(number));
