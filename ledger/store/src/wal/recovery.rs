@@ -95,6 +95,8 @@ pub(super) struct Walk<'a> {
     pub(super) when: When,
     /// Whether the last frame's batch goes on.
     pub(super) inside: bool,
+    /// Where the last frame's batch begins.
+    pub(super) batch_began: u64,
     frames: u64,
     bytes: u64,
 }
@@ -114,7 +116,17 @@ impl<'a> Walk<'a> {
     ) -> Result<Self, WalFault> {
         let window = Window::open(file, name)?;
         let when = When { life: opening.when.life, batch: opening.when.batch - 1 };
-        Ok(Self { window, identity, opening, offset: FIRST_BATCH, when, inside: false, frames: 0, bytes: 0 })
+        Ok(Self {
+            window,
+            identity,
+            opening,
+            offset: FIRST_BATCH,
+            when,
+            inside: false,
+            batch_began: FIRST_BATCH,
+            frames: 0,
+            bytes: 0,
+        })
     }
 
     /// Adds what was shown to a report.
@@ -185,6 +197,9 @@ impl<'a> Walk<'a> {
     /// Shows the frame at the present offset, which [`Self::next`] has found good, and steps over it.
     fn show(&mut self, header: &Header, visit: &mut Visit<'_>) -> Result<(), WalFault> {
         let offset = self.offset;
+        if !self.inside {
+            self.batch_began = offset;
+        }
         self.offset += header.frame_bytes() as u64;
         self.when = header.when();
         self.inside = !header.is_last();

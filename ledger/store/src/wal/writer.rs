@@ -498,6 +498,19 @@ impl Piece {
         Ok(())
     }
 
+    /// Writes the last batch again where it lies. It may be in the page cache only: the process was killed before its
+    /// sync, or the sync failed, after which a later one does not save what the kernel has given up. All batches
+    /// before it were durable before it was begun.
+    fn write_again(&self, from: u64, to: u64) -> Result<(), WalFault> {
+        let bytes = to.next_multiple_of(BLOCK_BYTES as u64) - from;
+        let mut batch = Blocks::zeroed(usize::try_from(bytes).unwrap_or(usize::MAX));
+        if bytes == 0 {
+            return self.file.sync().map_err(WalFault::disk(&self.name, "syncing"));
+        }
+        self.file.read_at(batch.as_mut_slice(), from).map_err(WalFault::disk(&self.name, "reading"))?;
+        self.file.write_durable_at(batch.as_slice(), from).map_err(WalFault::disk(&self.name, "writing"))
+    }
+
     /// Reads the last one up to its tail.
     fn read_last(
         self,
@@ -509,8 +522,7 @@ impl Piece {
         let mut walk = Walk::open(self.file.as_ref(), &self.name, self.opening, identity)?;
         recovery.torn = walk.run_to_tail(visit)?;
         walk.count(recovery);
-        // What was read may be in the page cache only, if the process was killed before its sync.
-        self.file.sync().map_err(WalFault::disk(&self.name, "syncing"))?;
+        self.write_again(walk.batch_began, walk.offset)?;
         let when = When { life: walk.when.life + 1, batch: walk.when.batch + 1 };
         let (offset, inside) = (walk.offset, walk.inside);
         Ok((End { segment, file: self.file, limit: self.opening.bytes, offset, when }, inside))

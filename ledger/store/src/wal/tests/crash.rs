@@ -93,6 +93,22 @@ fn the_process_is_killed_at_every_call() {
     }
 }
 
+/// After a failed sync the kernel shows what it has not written. A log that goes on from there must not have a hole
+/// once the power goes.
+#[test]
+fn what_a_failed_sync_left_in_memory_is_written_again() {
+    for after in 0..calls_of_a_life() {
+        let disk = MemoryDisk::new();
+        let mut run = Run::default();
+        disk.fail(Trouble { call: Some(Call::Sync), after, effect: Effect::Fail });
+        let _ = live(&disk, &mut run, 40);
+        disk.kill();
+        live(&disk, &mut run, 5).unwrap_or_else(|fault| panic!("sync {after}: {fault}"));
+        disk.crash(after);
+        live(&disk, &mut run, 5).unwrap_or_else(|fault| panic!("sync {after}, then the power: {fault}"));
+    }
+}
+
 #[test]
 fn every_write_and_sync_fails_once() {
     for call in [Call::Write, Call::Sync, Call::Name, Call::Allocate, Call::Read] {
