@@ -280,6 +280,10 @@ fn config(site: &Site<'_>) -> Result<Config, GroupFault> {
         max_in_snapshot_log_to_keep: site.kept_entries,
         purge_batch_size: 1,
         enable_pre_vote: Some(true),
+        // A leader that starts again stands for election like everybody else. Entries are sent before the leader's own
+        // disk has them: what it lost with its power, followers may hold, and in the same term it would write other
+        // entries under the same numbers.
+        enable_leader_restore: Some(false),
         ..Config::default()
     };
     config.validate().map_err(|fault| GroupFault::Refused(fault.to_string()))
