@@ -18,6 +18,7 @@
 //! [limits]                             # all optional
 //! cache_mb = 64                        # young log entries kept in memory, for each shard
 //! replay_mb = 256                      # a new checkpoint after so much log
+//! segment_mb = 64                      # a file of the log; at least 4
 //! kept_entries = 128                   # log entries (of up to 1 MiB) kept behind a checkpoint for late members
 //!
 //! [tempo]                              # all optional; the same on all nodes
@@ -87,13 +88,15 @@ pub struct Limits {
     pub cache_mb: usize,
     /// Log after which a checkpoint is due.
     pub replay_mb: u64,
+    /// The size of the log's files.
+    pub segment_mb: u64,
     /// Entries kept behind a checkpoint, for members that are a little late; others get the checkpoint.
     pub kept_entries: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { cache_mb: 64, replay_mb: 256, kept_entries: 128 }
+        Self { cache_mb: 64, replay_mb: 256, segment_mb: 64, kept_entries: 128 }
     }
 }
 
@@ -152,6 +155,9 @@ impl Config {
         }
         if self.watch_address.is_some_and(|address| !address.ip().is_loopback()) {
             return Err("watch_address: allowed on loopback addresses only".to_owned());
+        }
+        if !(4..=4_096).contains(&self.limits.segment_mb) {
+            return Err(format!("limits.segment_mb: {}; 4 to 4096 are possible", self.limits.segment_mb));
         }
         let security = &self.security;
         let files = [&security.authority, &security.certificate, &security.key];

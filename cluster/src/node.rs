@@ -141,6 +141,9 @@ pub struct Node {
     peers: Stop,
 }
 
+/// The most that the log stages for one write.
+const STAGING_BYTES_MAX: usize = 8 << 20;
+
 /// How long a founder waits for the one before it.
 const FOUNDING_TURN: Duration = Duration::from_secs(1);
 
@@ -171,7 +174,10 @@ impl Node {
         // The log's files bear the node's and the cluster's id, so that another's are never taken for its own.
         let identity = u64::try_from(cluster.0 & u128::from(u64::MAX)).unwrap_or(0) ^ node.0.rotate_left(32);
         let cache_bytes = config.limits.cache_mb << 20;
-        let options = WalOptions::new(identity);
+        let segment_bytes = config.limits.segment_mb << 20;
+        let staging_bytes =
+            usize::try_from(segment_bytes / 2).map_or(STAGING_BYTES_MAX, |half| half.min(STAGING_BYTES_MAX));
+        let options = WalOptions { segment_bytes, staging_bytes, ..WalOptions::new(identity) };
         let (disk, crew) = (world.disk.clone(), world.crew.clone());
         let open = move || Scribe::open(&crew, disk, Path::new("log"), &options, cache_bytes);
         let scribe = world.crew.aside(open).await??;

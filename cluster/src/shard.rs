@@ -196,6 +196,12 @@ const PAGES_PER_STEP: usize = 64;
 fn write_mark(bytes: &mut Vec<u8>, mark: &Mark) {
     bytes.push(u8::from(mark.place.is_some()));
     let place = mark.place.unwrap_or_default();
+    #[cfg(feature = "planted")]
+    let place = if fen_raft::planted::is_here(fen_raft::planted::Bug::AppliedTwice) {
+        LogPlace { index: place.index.saturating_sub(1), ..place }
+    } else {
+        place
+    };
     bytes.extend_from_slice(&place.term.to_le_bytes());
     bytes.extend_from_slice(&place.index.to_le_bytes());
     bytes.extend_from_slice(&mark.membership);

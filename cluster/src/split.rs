@@ -191,6 +191,8 @@ fn gather(records: &[u8], record_bytes: usize, places: &[Place], groups: &[Group
             let part = parts.entry(group).or_default();
             part.records.put_slice(record);
             part.events.push(event);
+            #[cfg(feature = "planted")]
+            lose_a_fen(part, event);
         };
         match place {
             Place::On(group) => add(*group),
@@ -198,6 +200,20 @@ fn gather(records: &[u8], record_bytes: usize, places: &[Place], groups: &[Group
         }
     }
     parts
+}
+
+#[cfg(feature = "planted")]
+fn lose_a_fen(part: &mut Part, event: usize) {
+    let last = part.records.len() - RECORD_BYTES;
+    if event > 0
+        && fen_raft::planted::is_here(fen_raft::planted::Bug::LostFen)
+        && let Ok(transfer) = Transfer::read_from_bytes(&part.records[last..])
+        && transfer.amount.get() > 1
+    {
+        let amount = fen_book::Amount::new(transfer.amount.get() - 1);
+        part.records.truncate(last);
+        part.records.put_slice(zerocopy::IntoBytes::as_bytes(&Transfer { amount, ..transfer }));
+    }
 }
 
 /// The parts' results in the batch's order. Where an event went to several shards, a refusal by any of them is the

@@ -1,4 +1,4 @@
-//! `cargo xtask check | fix | bless`: one command for each habit, the same on a laptop and in CI.
+//! `cargo xtask check | fix | bless | sim`: one command for each habit, the same on a laptop and in CI.
 //!
 //! It only calls cargo, step by step, and stops at the first step that fails. It has no dependency, so that it is
 //! built in a moment.
@@ -9,7 +9,12 @@ const USAGE: &str = "\
 usage: cargo xtask check     format, lints, tests and docs, as CI runs them
        cargo xtask fix       formats, and applies the lints' own suggestions
        cargo xtask bless     writes the golden scripts' answers anew, then checks that every form of the ledger
-                             gives them; review the difference like code";
+                             gives them; review the difference like code
+       cargo xtask sim SEED  a whole cluster from one seed, with its story
+       cargo xtask sim --seeds N [--from S]
+                             so many seeds (drawn anew without S), after those that failed once, and a summary
+       cargo xtask sim --planted
+                             plants each known bug and says after how many seeds it was found";
 
 /// One call of cargo.
 struct Step {
@@ -44,8 +49,31 @@ const BLESS: &[Step] = &[
     step(&["test", "--package", "fen-script"]),
 ];
 
+/// Passes its arguments on to the simulator, built with optimisation: it simulates hours.
+fn simulate(arguments: &[String]) -> ExitCode {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--release", "--locked", "--package", "fen-sim"]);
+    if arguments.iter().any(|argument| argument == "--planted") {
+        cargo.args(["--features", "planted"]);
+    }
+    match cargo.arg("--").args(arguments).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("cargo cannot be started: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let steps = match std::env::args().nth(1).as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "sim"
+    {
+        return simulate(rest);
+    }
+    let steps = match arguments.first().map(String::as_str) {
         Some("check") => CHECK,
         Some("fix") => FIX,
         Some("bless") => BLESS,

@@ -3,6 +3,8 @@
 use crate::adapter::Adapter;
 use crate::machine::{Desk, Machine};
 use crate::network::Network;
+#[cfg(feature = "planted")]
+use crate::planted::{self, Bug};
 use crate::scribe::Scribe;
 use crate::words::{Answer, GroupId, LogPlace, PARCEL_BYTES_MAX, Parcel, Peer, Types};
 use fen_net::{Links, NodeId};
@@ -159,6 +161,10 @@ impl<M: Machine> Group<M> {
         &self,
         look: impl FnOnce(&mut M) -> T + Send + 'static,
     ) -> Result<T, GroupFault> {
+        #[cfg(feature = "planted")]
+        if planted::is_here(Bug::StaleRead) && self.status().leads {
+            return self.desk.read(look).await.map_err(stopped);
+        }
         self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await.map_err(read_fault)?;
         self.desk.read(look).await.map_err(stopped)
     }
@@ -286,6 +292,8 @@ fn config(site: &Site<'_>) -> Result<Config, GroupFault> {
         enable_leader_restore: Some(false),
         ..Config::default()
     };
+    #[cfg(feature = "planted")]
+    let config = Config { enable_leader_restore: Some(planted::is_here(Bug::LeaderRestored)), ..config };
     config.validate().map_err(|fault| GroupFault::Refused(fault.to_string()))
 }
 

@@ -24,6 +24,8 @@ mod group;
 mod log;
 mod machine;
 mod network;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod receive;
 mod scribe;
 mod tail;

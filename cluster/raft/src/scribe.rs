@@ -8,6 +8,8 @@
 use crate::codec::{self, Ink, Reader};
 use crate::crew::{Closed, Crew, Orders, Queue};
 use crate::log::GroupLog;
+#[cfg(feature = "planted")]
+use crate::planted::{self, Bug};
 use crate::tail::{Tail, TailState};
 use crate::words::{Entry, GroupId, LogPlace, Types, Vote};
 use fen_book::Stamp;
@@ -202,6 +204,11 @@ impl Desk {
                     self.crew.turn("scribe").await;
                     self.write_waiting(order)?;
                     marks = self.waiting.is_empty();
+                    #[cfg(feature = "planted")]
+                    if planted::is_here(Bug::AnsweredBeforeDurable) {
+                        self.answer_early();
+                        marks = true;
+                    }
                     if !marks {
                         self.commit()?;
                     }
@@ -224,6 +231,14 @@ impl Desk {
             self.write(order)?;
         }
         Ok(())
+    }
+
+    #[cfg(feature = "planted")]
+    fn answer_early(&mut self) {
+        for staged in &mut self.waiting {
+            let nobody = Done::Waiting(oneshot::channel().0);
+            std::mem::replace(&mut staged.done, nobody).tell(Ok(()));
+        }
     }
 
     /// Makes everything staged durable and tells who waits.
@@ -249,6 +264,10 @@ impl Desk {
                 }
                 self.waiting.push(Staged { done, durable: Some(places) });
             }
+            #[cfg(feature = "planted")]
+            Order::Vote { done, .. } if planted::is_here(Bug::LostVote) => done.tell(Ok(())),
+            #[cfg(feature = "planted")]
+            Order::Truncate { .. } if planted::is_here(Bug::ForgottenTruncation) => {}
             Order::Vote { group, vote, done } => {
                 let body = Ink::default().vote(&vote).done();
                 let keep = Control::Keep { group: wal::GroupId::new(group.0), name: VOTE, body: &body };
@@ -283,6 +302,8 @@ impl Desk {
 
     fn purge(&mut self, group: GroupId, up_to: LogPlace, done: Done) -> Result<(), WalFault> {
         let index = LogIndex::new(up_to.index);
+        #[cfg(feature = "planted")]
+        let index = LogIndex::new(index.get() + u64::from(planted::is_here(Bug::PurgeOffByOne)));
         let purge = Control::Purge { group: wal::GroupId::new(group.0), up_to: index, term: up_to.term };
         self.wal.append_control(&purge)?;
         self.waiting.push(Staged { done, durable: None });
