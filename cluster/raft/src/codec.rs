@@ -297,3 +297,63 @@ pub(crate) fn read_transfer_request(message: Bytes) -> io::Result<TransferLeader
     reader.end()?;
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::LogPlace;
+    use proptest::prelude::*;
+
+    /// Every reader of messages, on the same bytes: it answers or refuses, and takes no more memory than it was sent.
+    fn read_as_everything(bytes: &Bytes) {
+        drop(read_append_request(bytes.clone()));
+        drop(read_append_result(bytes.clone()));
+        drop(read_vote_request(bytes.clone()));
+        drop(read_vote_response(bytes.clone()));
+        drop(read_transfer_request(bytes.clone()));
+        drop(Reader(bytes.clone()).stored_membership());
+        for kind_number in 0..5 {
+            let place = LogPlace { term: 1, index: 1 };
+            drop(entry_from(place.log_id(), kind_number, 0, bytes.clone()));
+        }
+    }
+
+    fn request(entries: &[Vec<u8>]) -> AppendEntriesRequest<Types> {
+        let entry = |(index, body): (u64, &Vec<u8>)| Entry {
+            log_id: LogPlace { term: 3, index }.log_id(),
+            payload: EntryPayload::Normal(Parcel { stamp: index, body: Bytes::from(body.clone()) }),
+        };
+        AppendEntriesRequest {
+            vote: Vote { leader_id: LeaderId { term: 3, voted_for: 1 }, committed: true },
+            prev_log_id: Some(LogPlace { term: 2, index: 6 }.log_id()),
+            entries: (7..).zip(entries).map(entry).collect(),
+            leader_commit: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            read_as_everything(&Bytes::from(bytes));
+        }
+
+        #[test]
+        fn requests_come_back_and_changed_ones_do_no_harm(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6),
+            at in any::<prop::sample::Index>(),
+            with in any::<u8>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let request = request(&bodies);
+            let bytes = append_request(&request).into_bytes();
+            let back = read_append_request(bytes.clone()).unwrap();
+            prop_assert_eq!(&back.entries, &request.entries);
+            prop_assert_eq!((back.vote, back.prev_log_id), (request.vote, request.prev_log_id));
+            let mut changed = bytes.to_vec();
+            changed[at.index(bytes.len())] = with;
+            read_as_everything(&Bytes::from(changed));
+            let short = bytes.slice(..cut.index(bytes.len()));
+            prop_assert!(read_append_request(short).is_err(), "a message that ends too soon is refused");
+        }
+    }
+}
