@@ -173,8 +173,8 @@ impl Desk<'_> {
     async fn loans(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
         let ids = wide_ids(&ids)?;
         let views = self.look(move |shard| {
-            let loans = shard.shard().book().loans();
-            ids.iter().map(|id| loans.view(*id)).collect::<Vec<_>>()
+            let book = shard.shard().book();
+            ids.iter().map(|id| book.loans().view(*id, book.accounts())).collect::<Vec<_>>()
         });
         let document = |view: &Option<fen_ledger::LoanView>| wire::FoundLoan {
             json: view.as_ref().map(|view| {
@@ -190,7 +190,7 @@ impl Desk<'_> {
         let asked = wide_ids(&ids)?;
         let here = self.look(move |shard| {
             let loans = shard.shard().book().loans();
-            asked.into_iter().filter(|id| loans.loan(*id).is_some()).collect::<Vec<_>>()
+            asked.into_iter().filter(|id| loans.holds(*id)).collect::<Vec<_>>()
         });
         let ids = here.await?.into_iter().map(|id| records::halves(id).unwrap_or_default()).collect();
         Ok(encoded(&wire::Ids { ids }))

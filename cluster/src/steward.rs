@@ -224,7 +224,8 @@ impl Round<'_> {
             self.steps.push(format!("shard {}: its day-end is under way", shard.group));
             return;
         }
-        let command = LoanCommand::DayEnd { through: BusinessDate::new(through) }.encode();
+        let through = BusinessDate::new(through);
+        let command = LoanCommand::DayEnd { through, loans_max: 0 }.encode();
         let words = match self.loans(group, command).await {
             Ok(_step) => format!("shard {}: its day-end goes on", shard.group),
             Err(fault) => format!("shard {}: its day-end: {fault}", shard.group),

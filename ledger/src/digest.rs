@@ -35,7 +35,7 @@ pub(crate) fn digest(book: &Book, sealed: &[[u8; 32]]) -> [u8; 32] {
     for record in &book.young().open_chunk().records {
         hasher.update(record.as_bytes());
     }
-    hasher.update(book.loans().to_bytes());
+    book.loans().feed(&mut |bytes| hasher.update(bytes));
     hasher.finalize().into()
 }
 

@@ -280,7 +280,7 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn lookup_loans(&self, ids: &[LoanId]) -> Answer<Vec<Option<LoanView>>> {
         let ids = ids.to_vec();
-        self.read(move |book| ids.iter().map(|id| book.loans().view(*id)).collect())
+        self.read(move |book| ids.iter().map(|id| book.loans().view(*id, book.accounts())).collect())
     }
 
     /// Accounts with all that is reserved on them, each read at one moment; `None` for an unknown one.

@@ -30,7 +30,7 @@ pub struct CheckpointHeader {
 }
 
 /// The layout that this release writes.
-pub const CHECKPOINT_VERSION: u64 = 1;
+pub const CHECKPOINT_VERSION: u64 = 2;
 
 /// See the module's words.
 pub struct Shard {

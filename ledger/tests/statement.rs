@@ -352,7 +352,7 @@ fn a_closed_day_has_one_balance_for_ever() {
         assert_eq!(ledger.create_transfers(&[transfer]).unwrap()[0].status, CreateTransferStatus::Created);
     };
     let roll = |day| {
-        ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day) }).unwrap();
+        ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day), loans_max: 0 }).unwrap();
     };
     let of_days = |first, last| {
         let period = Period::Booked { first: BusinessDate::new(first), last: BusinessDate::new(last) };

@@ -88,7 +88,7 @@ impl Desk for LedgerDesk {
     }
 
     fn day_end_chunk(&self, through: BusinessDate) -> Result<DayEndReply, Failure> {
-        match heard(self.ledger.loans(&LoanCommand::DayEnd { through }))? {
+        match heard(self.ledger.loans(&LoanCommand::DayEnd { through, loans_max: 0 }))? {
             LoanReply::DayEnd(reply) => Ok(reply),
             LoanReply::Product(_) | LoanReply::Orders(_) => {
                 Err(Failure::unreachable("the ledger answered something else than a day-end"))

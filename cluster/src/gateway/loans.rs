@@ -36,8 +36,8 @@ impl Gateway {
                 let results = self.loan_orders(orders, call).await?;
                 Ok(wire::LoanReply { results, day_end: None })
             }
-            LoanCommand::DayEnd { through } => {
-                let day_end = self.day_end_step(through, call).await?;
+            LoanCommand::DayEnd { through, loans_max } => {
+                let day_end = self.day_end_step(through, loans_max, call).await?;
                 Ok(wire::LoanReply { results: Vec::new(), day_end: Some(day_end) })
             }
         }
@@ -167,6 +167,7 @@ impl Gateway {
     pub(super) async fn day_end_step(
         &self,
         through: BusinessDate,
+        loans_max: u32,
         call: &Call,
     ) -> Result<wire::DayEnd, ServeFault> {
         let directory = self.office.router.directory();
@@ -177,7 +178,7 @@ impl Gateway {
         if is_new {
             self.office.router.change(&Change::CloseDay { through: through.get() }, call.deadline).await?;
         }
-        let body = Bytes::from(LoanCommand::DayEnd { through }.encode());
+        let body = Bytes::from(LoanCommand::DayEnd { through, loans_max }.encode());
         let asking = directory.shards.iter().map(|shard| {
             let body = body.clone();
             async move {
@@ -214,7 +215,7 @@ impl Gateway {
         let mut first: Option<wire::Result> = None;
         let mut loans = 0;
         loop {
-            let step = self.day_end_step(through, call).await?;
+            let step = self.day_end_step(through, 0, call).await?;
             loans += step.loans;
             first = first.or(step.result.clone());
             if step.is_done {

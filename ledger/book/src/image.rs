@@ -8,6 +8,7 @@ use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::journal::{Chunk, PartPost, Touch};
 use crate::loan::loans::Loans;
+use crate::loan::{LoanCounts, LoanTables};
 use crate::pages::{PAGE_BYTES, PagedTable, Record, page_bytes, per_page};
 use crate::pendings::{Pending, Pendings};
 use crate::quantity::Stamp;
@@ -32,12 +33,22 @@ pub enum Table {
     Touches = 5,
     /// Part posts of the open chunk.
     PartPosts = 6,
-    /// Products and loan orders, as bytes.
+    /// Products and the bank's dates, as bytes.
     Loans = 7,
+    /// Loans in order of slot.
+    LoanRecords = 8,
+    /// What is kept with each loan.
+    LoanFacts = 9,
+    /// Loan orders as they came.
+    LoanEvents = 10,
+    /// Fields of loan orders that have no fixed size.
+    LoanOrders = 11,
+    /// Terms that loans state for themselves.
+    LoanTerms = 12,
 }
 
 impl Table {
-    const ALL: [(u16, Table); 7] = [
+    const ALL: [(u16, Table); 12] = [
         (1, Table::Accounts),
         (2, Table::Limits),
         (3, Table::Pendings),
@@ -45,9 +56,14 @@ impl Table {
         (5, Table::Touches),
         (6, Table::PartPosts),
         (7, Table::Loans),
+        (8, Table::LoanRecords),
+        (9, Table::LoanFacts),
+        (10, Table::LoanEvents),
+        (11, Table::LoanOrders),
+        (12, Table::LoanTerms),
     ];
 
-    /// The tables of the open chunk, and the loans: every checkpoint has all their pages, and none of an earlier
+    /// The tables of the open chunk, and the products: every checkpoint has all their pages, and none of an earlier
     /// one's.
     pub const OF_OPEN_CHUNK: [Table; 4] = [Table::Records, Table::Touches, Table::PartPosts, Table::Loans];
 
@@ -92,8 +108,16 @@ pub struct Header {
     pub touches: u64,
     /// How many part posts in the open chunk.
     pub part_posts: u64,
-    /// How many bytes of products and loan orders.
+    /// How many bytes of products and dates.
     pub loan_bytes: u64,
+    /// How many loans.
+    pub loans: u64,
+    /// How many loan orders.
+    pub loan_events: u64,
+    /// How many lines of loan orders.
+    pub loan_order_lines: u64,
+    /// How many lines of loans' own terms.
+    pub loan_terms_lines: u64,
     /// The open chunk's number: all chunks before it must be sealed when the checkpoint is valid.
     pub chunk: u32,
     /// Zero.
@@ -136,8 +160,10 @@ impl Book {
         self.accounts.table.freeze();
         self.accounts.limits.freeze();
         self.pendings.table.freeze();
+        self.loans.register.freeze();
         let chunk = self.young.open_chunk();
         let loans = self.loans.to_bytes();
+        let loan_counts = self.loans.register.counts();
         let header = Header {
             clock: self.clock,
             last_transfer_stamp: self.young.last_transfer_stamp(),
@@ -148,6 +174,10 @@ impl Book {
             touches: count(chunk.touches.len()),
             part_posts: count(chunk.part_posts.len()),
             loan_bytes: count(loans.len()),
+            loans: loan_counts.loans,
+            loan_events: loan_counts.events,
+            loan_order_lines: loan_counts.order_lines,
+            loan_terms_lines: loan_counts.terms_lines,
             chunk: chunk.number,
             reserved: 0,
         };
@@ -169,6 +199,7 @@ impl Book {
         pages.extend(self.accounts.limits.take_frozen(rest).into_iter().map(named(Table::Limits)));
         let rest = pages_max.saturating_sub(pages.len());
         pages.extend(self.pendings.table.take_frozen(rest).into_iter().map(named(Table::Pendings)));
+        self.loans.register.take_frozen(pages_max, &mut pages);
         pages
     }
 
@@ -177,6 +208,7 @@ impl Book {
         self.accounts.table.has_frozen()
             || self.accounts.limits.has_frozen()
             || self.pendings.table.has_frozen()
+            || self.loans.register.has_frozen()
     }
 }
 
@@ -190,6 +222,7 @@ pub struct Restore {
     touches: PagedTable<Touch, { per_page::<Touch>() }>,
     part_posts: PagedTable<PartPost, { per_page::<PartPost>() }>,
     loans: Vec<u8>,
+    loan_tables: LoanTables,
     next: BTreeMap<u16, u32>,
 }
 
@@ -215,6 +248,11 @@ impl Restore {
             Some(Table::Touches) => self.touches.restore_page(bytes),
             Some(Table::PartPosts) => self.part_posts.restore_page(bytes),
             Some(Table::Loans) => self.loans.extend_from_slice(bytes),
+            Some(Table::LoanRecords) => self.loan_tables.records.restore_page(bytes),
+            Some(Table::LoanFacts) => self.loan_tables.facts.restore_page(bytes),
+            Some(Table::LoanEvents) => self.loan_tables.events.restore_page(bytes),
+            Some(Table::LoanOrders) => self.loan_tables.orders.lines.restore_page(bytes),
+            Some(Table::LoanTerms) => self.loan_tables.terms.lines.restore_page(bytes),
             None => return Err(format!("table {table} is unknown to this release")),
         }
         Ok(())
@@ -243,8 +281,17 @@ impl Restore {
         let loan_bytes = usize::try_from(header.loan_bytes).unwrap_or(usize::MAX);
         let loans = self.loans.get(..loan_bytes);
         let loans = loans.ok_or_else(|| format!("the pages do not hold {loan_bytes} bytes of loans"))?;
-        let loans = Loans::from_bytes(loans)?;
+        let loan_counts = LoanCounts {
+            loans: header.loans,
+            events: header.loan_events,
+            order_lines: header.loan_order_lines,
+            terms_lines: header.loan_terms_lines,
+        };
+        if !self.loan_tables.end(loan_counts) {
+            return Err(format!("the pages do not hold {} loans and their orders", header.loans));
+        }
         let accounts = Accounts::restore(self.accounts, self.limits);
+        let loans = Loans::restore(loans, self.loan_tables, &accounts)?;
         let slot = |id, number: usize| {
             accounts
                 .slot_of(id)

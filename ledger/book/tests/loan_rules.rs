@@ -127,7 +127,7 @@ fn a_subsidy_lowers_what_is_owed_within_the_borrowers_cap() {
         world.order(LoanOrder { id: world.next_id, loan_id: 2, effective_on: date("2018-10-11"), act })
     };
     assert_eq!(second(&mut world), LoanStatus::Created);
-    let of_second = world.book.loans().view(2).unwrap();
+    let of_second = world.book.loans().view(2, world.book.accounts()).unwrap();
     assert!(
         of_second.rows.iter().all(|row| row.subsidised.is_zero()),
         "the cap is the borrower's, and used up"

@@ -149,7 +149,7 @@ impl Lending<'_> {
 
     /// Closes days up to one, counted from the first of March.
     fn close(&self, through: u64) -> Run<Closed> {
-        let command = LoanCommand::DayEnd { through: business_date(through) };
+        let command = LoanCommand::DayEnd { through: business_date(through), loans_max: 0 };
         let (began, mut closed) = (Instant::now(), Closed::default());
         loop {
             let LoanReply::DayEnd(DayEndReply { outcome, is_done, loans, .. }) = self.ask(&command)? else {

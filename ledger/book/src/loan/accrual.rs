@@ -2,7 +2,7 @@
 
 use super::contract::Contract;
 use super::money::Money;
-use fen_terms::{Accruing, Day, DayCount, Rate, RateBasis, Span};
+use fen_terms::{Accruing, Day, DayCount, Percent, Rate, RateBasis, Span};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{ToPrimitive, Zero};
@@ -40,9 +40,20 @@ pub(crate) fn round(contract: &Contract, exact: &BigRational) -> Money {
     Money::new(i128::try_from(money.get()).expect("interest on bounded principal is bounded"))
 }
 
-/// An exact, non-negative figure as money, rounded up: provisions err on the safe side.
-pub(crate) fn round_up(exact: &BigRational) -> Money {
-    Money::new(exact.ceil().to_integer().to_i128().expect("a share of money is no more than the money"))
+/// What is provided for principal owed at a rate of at most a hundred per cent, rounded up to the minor unit: provisions
+/// err on the safe side.
+pub(crate) fn provision(principal: Money, rate: Percent) -> Money {
+    if rate.is_zero() || !principal.is_positive() {
+        return Money::ZERO;
+    }
+    let (numerator, denominator) =
+        (u128::from(rate.numerator()), u128::from(rate.denominator()).saturating_mul(100));
+    if let Some(hundredfold) = principal.to_amount().get().checked_mul(numerator) {
+        let whole = i128::try_from(hundredfold.div_ceil(denominator));
+        return Money::new(whole.expect("a share of money is no more than the money"));
+    }
+    let share = exact(principal) * ratio(rate.numerator(), rate.denominator()) / whole(100);
+    Money::new(share.ceil().to_integer().to_i128().expect("a share of money is no more than the money"))
 }
 
 /// An exact, non-negative figure as money, rounded down: a share of what is shared.

@@ -2,10 +2,9 @@
 //! whole or not at all.
 
 use super::control::{Leg, Role, control_account, legs};
-use super::loans::Loan;
 use super::money::Money;
 use super::order::LoanOrder;
-use super::plan::{LoanPlan, Planner, Refusal};
+use super::plan::{Entry, LoanPlan, Planner, Refusal};
 use super::product::Product;
 use super::product_status::ProductStatus;
 use super::status::LoanStatus;
@@ -13,7 +12,7 @@ use crate::account::Account;
 use crate::batch::{AccountBatch, TransferBatch, run};
 use crate::book::Book;
 use crate::command::Outcome;
-use crate::quantity::{Amount, Code, LedgerCode, Stamp, TransferId};
+use crate::quantity::{AccountSlot, Amount, Code, LedgerCode, Stamp, TransferId};
 use crate::recall::Recall;
 use crate::status::CreateTransferStatus;
 use crate::transfer::{Transfer, TransferFlags};
@@ -59,7 +58,7 @@ impl Book {
     /// Takes loan orders one after the other.
     pub(crate) fn take_orders(
         &mut self,
-        orders: &[LoanOrder],
+        orders: Vec<LoanOrder>,
         last: Stamp,
         recall: &Recall,
     ) -> Vec<Outcome<LoanStatus>> {
@@ -75,16 +74,16 @@ impl Book {
 
     pub(crate) fn take_order(
         &mut self,
-        order: &LoanOrder,
+        mut order: LoanOrder,
         stamp: Stamp,
         recall: &Recall,
     ) -> Outcome<LoanStatus> {
-        let order = &self.loans.complete(order);
+        self.loans.complete(&mut order);
         let planner = Planner { loans: &self.loans, accounts: &self.accounts, sequence: stamp.get() };
-        match planner.plan(order) {
-            Ok(plan) => match self.post_loan(order, &plan, stamp, recall) {
+        match planner.plan(&order) {
+            Ok(plan) => match self.post_loan(&order, &plan, stamp, recall) {
                 Ok(()) => {
-                    self.enter(order, plan, stamp);
+                    self.enter(&order, plan, stamp);
                     Outcome { timestamp: stamp, status: LoanStatus::Created }
                 }
                 Err(status) => {
@@ -104,14 +103,12 @@ impl Book {
         stamp: Stamp,
         recall: &Recall,
     ) -> Result<(), LoanStatus> {
-        let loan = &plan.loan;
-        let change = plan.outlook.position.since(&loan.posted);
-        let legs = legs(loan.product_id, &change, plan.outside);
+        let legs = legs(plan.product_id, &plan.change, plan.outside);
         let code = EVENT_CODE.saturating_add(order.act.number());
-        let ledger = self.loans.product(loan.product_id).map(|product| product.ledger);
+        let ledger = self.loans.product(plan.product_id).map(|product| product.ledger);
         let marks = Marks {
             first_id: Some(order.id),
-            loan_id: loan.id,
+            loan_id: order.loan_id,
             ledger: ledger.unwrap_or_default(),
             code,
             day: order.effective_on.get(),
@@ -167,20 +164,29 @@ impl Book {
 
     /// Enters an event that is posted.
     fn enter(&mut self, order: &LoanOrder, plan: LoanPlan, stamp: Stamp) {
-        let id = plan.loan.id;
-        self.loans.business_date = Some(plan.today);
-        self.loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
-        self.loans.orders.insert(order.id, (order.clone(), stamp));
-        if let Some(event) = plan.reverses {
-            self.loans.reversed.insert(event);
+        let Self { loans, accounts, .. } = self;
+        loans.business_date = Some(plan.today);
+        loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
+        match plan.entry {
+            Entry::Course { slot, course, wakes_on } => {
+                let slot = slot.unwrap_or_else(|| loans.open(order, accounts));
+                loans.register.take(slot, order, stamp, accounts);
+                loans.proceed(slot, &course, wakes_on, &plan.change, accounts);
+            }
+            Entry::Folded { loan, outlook, reverses } => {
+                let known = loans.register.slot_of(loan.id);
+                let slot = known.unwrap_or_else(|| loans.open(order, accounts));
+                if let Some(event) = reverses.and_then(|event| loans.register.events.find(event)) {
+                    loans.register.events.reverse(event);
+                }
+                loans.register.take(slot, order, stamp, accounts);
+                loans.settle(slot, *loan, &outlook, plan.today, accounts);
+            }
         }
-        self.loans.keep(plan.loan);
-        self.loans.settle_outlook(id, &plan.outlook, plan.today);
     }
 
     /// What an account has left before its limit, if it has one; all there can be, if it has none.
-    pub(crate) fn available(&self, loan: &Loan) -> Money {
-        let Some(slot) = self.accounts.slot_of(loan.account_id) else { return Money::ZERO };
+    pub(crate) fn available(&self, slot: AccountSlot) -> Money {
         let account = self.accounts.get(slot);
         let debits = account.debits_posted.get().saturating_add(account.debits_pending.get());
         let credits = account.credits_posted.get();

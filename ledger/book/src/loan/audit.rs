@@ -4,28 +4,52 @@
 use super::control::{Position, Role, control_account};
 use super::loans::Loans;
 use super::money::Money;
-use super::position::position;
+use super::product::ProductId;
+use super::register::{Borrower, customer};
 use crate::accounts::Accounts;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Loans {
     /// What does not agree, in words; nothing where all is well. Folds every loan anew.
     pub fn audit(&self, accounts: &Accounts) -> Vec<String> {
         let mut faults = Vec::new();
-        for (id, shelf) in &self.products {
-            let mut sum = Position::default();
-            let mut exposure = Money::ZERO;
-            for loan in self.by_id.values().filter(|loan| loan.product_id == *id) {
-                let life = self.life(loan);
-                if position(&life, self.product_of(loan), self.today()) != loan.posted {
-                    faults.push(format!(
-                        "loan {}: its events come to another position than is posted",
-                        loan.id
-                    ));
-                }
-                sum.add(&loan.posted);
-                exposure += loan.exposure;
+        let mut sums: BTreeMap<ProductId, (Position, Money)> = BTreeMap::new();
+        let mut borrowers: BTreeMap<ProductId, BTreeSet<u128>> = BTreeMap::new();
+        for (slot, loan) in self.register.slots().zip(self.iter(accounts)) {
+            let record = self.register.record(slot);
+            // In the middle of day-end a loan may be ahead of the business date.
+            let as_of = self.today().max(record.as_of());
+            let outlook = self.outlook(&loan, &loan.events, as_of);
+            let course = self.register.course(slot).map(|(course, rows)| {
+                let mut run = self.register.run(slot, course, &rows);
+                run.age_to(as_of);
+                run.course
+            });
+            let agrees = outlook.is_ok_and(|outlook| {
+                outlook.position == loan.posted
+                    && outlook.wakes_on == record.wakes_on()
+                    && outlook.course == course
+            });
+            if !agrees {
+                faults.push(format!("loan {}: its events come to another position than is posted", loan.id));
             }
-            if exposure != shelf.exposure || shelf.borrowers.values().copied().sum::<Money>() != exposure {
+            let (sum, exposure) = sums.entry(loan.product_id).or_default();
+            sum.add(&loan.posted);
+            *exposure += record.owed();
+            if record.owed().is_positive() {
+                borrowers.entry(loan.product_id).or_default().insert(customer(loan.account_id));
+            }
+        }
+        for (id, shelf) in &self.products {
+            let (sum, exposure) = sums.remove(id).unwrap_or_default();
+            let borrowing = borrowers.remove(id).unwrap_or_default();
+            let owed: Money = borrowing
+                .iter()
+                .map(|customer| Borrower { product_id: *id, customer: *customer })
+                .filter_map(|borrower| self.register.owed_by(borrower, accounts))
+                .sum();
+            let count = u32::try_from(borrowing.len()).unwrap_or(u32::MAX);
+            if exposure != shelf.exposure || owed != exposure || count != shelf.borrowers {
                 faults.push(format!("product {id}: the exposure is not that of its loans"));
             }
             for role in Role::ALL {

@@ -35,6 +35,8 @@ pub enum LoanCommand {
     DayEnd {
         /// The last day to be closed.
         through: BusinessDate,
+        /// How many loans are taken at most; zero is as many as a chunk may have.
+        loans_max: u32,
     },
 }
 
@@ -66,10 +68,11 @@ impl LoanCommand {
                     writer.order(order);
                 }
             }
-            Self::DayEnd { through } => {
+            Self::DayEnd { through, loans_max } => {
                 writer.u8(KIND_DAY_END);
                 writer.u32(1);
                 writer.i32(through.get());
+                writer.u32(*loans_max);
             }
         }
         writer.bytes
@@ -92,7 +95,9 @@ impl LoanCommand {
         let (kind, count) = (reader.u8()?, reader.u32()?);
         match (kind, count) {
             (KIND_PRODUCT, 1) => Some(Self::PutProduct(Box::new(reader.product()?))),
-            (KIND_DAY_END, 1) => Some(Self::DayEnd { through: BusinessDate::new(reader.i32()?) }),
+            (KIND_DAY_END, 1) => {
+                Some(Self::DayEnd { through: BusinessDate::new(reader.i32()?), loans_max: reader.u32()? })
+            }
             (KIND_ORDERS, count) if usize::try_from(count).ok()? <= ORDERS_MAX => {
                 (0..count).map(|_| reader.order()).collect::<Option<Vec<_>>>().map(Self::Orders)
             }
@@ -134,8 +139,10 @@ impl Book {
                 let status = self.put_product(&product, stamp, recall);
                 LoanReply::Product(Outcome { timestamp: stamp, status })
             }
-            LoanCommand::Orders(orders) => LoanReply::Orders(self.take_orders(&orders, stamp, recall)),
-            LoanCommand::DayEnd { through } => LoanReply::DayEnd(self.day_end(through, stamp, recall)),
+            LoanCommand::Orders(orders) => LoanReply::Orders(self.take_orders(orders, stamp, recall)),
+            LoanCommand::DayEnd { through, loans_max } => {
+                LoanReply::DayEnd(self.day_end(through, loans_max, stamp, recall))
+            }
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use super::apply::{DAY_END_CODE, Marks, bank_id};
 use super::control::{Position, legs};
-use super::loans::Loan;
 use super::money::Money;
-use super::order::{LoanAct, LoanId, LoanOrder};
+use super::order::{LoanAct, LoanOrder};
 use super::product::ProductId;
+use super::register::LoanSlot;
 use super::status::LoanStatus;
 use crate::book::Book;
 use crate::command::Outcome;
@@ -41,7 +41,13 @@ pub struct DayEndReply {
 
 impl Book {
     /// Takes a chunk of the way to the end of day `through`; the business date is then the day after it.
-    pub(crate) fn day_end(&mut self, through: BusinessDate, last: Stamp, recall: &Recall) -> DayEndReply {
+    pub(crate) fn day_end(
+        &mut self,
+        through: BusinessDate,
+        loans_max: u32,
+        last: Stamp,
+        recall: &Recall,
+    ) -> DayEndReply {
         let answer = |book: &Self, status, is_done, loans| DayEndReply {
             outcome: Outcome { timestamp: last, status },
             is_done,
@@ -60,15 +66,16 @@ impl Book {
         }
         let mut stamp = Stamp::new(last.get().saturating_sub(STAMPS_PER_CHUNK));
         let mut loans = 0_u32;
-        let mut room = CHUNK_LOANS;
-        while let Some((day, _)) = self.loans.calendar.first().copied().filter(|(day, _)| *day <= target) {
+        let asked = usize::try_from(loans_max).unwrap_or(usize::MAX);
+        let mut room = if asked == 0 { CHUNK_LOANS } else { asked.min(CHUNK_LOANS) };
+        while let Some(day) = self.loans.first_wake().filter(|day| *day <= target) {
             if room == 0 {
                 return answer(self, LoanStatus::Created, false, loans);
             }
             let touched = self.roll_some(day, room, &mut stamp, recall);
             loans = loans.saturating_add(u32::try_from(touched).unwrap_or(u32::MAX));
             room = room.saturating_sub(touched);
-            if self.loans.calendar.first().is_none_or(|(next, _)| *next > day) {
+            if self.loans.first_wake().is_none_or(|next| next > day) {
                 self.loans.business_date = Some(day.max(self.loans.today()));
                 self.loans.days.begin(day, stamp);
             }
@@ -80,18 +87,14 @@ impl Book {
 
     /// Rolls at most `room` loans to `day`: collects what was due the day before, then bills and ages.
     fn roll_some(&mut self, day: Day, room: usize, stamp: &mut Stamp, recall: &Recall) -> usize {
-        let due = self.loans.calendar.iter().take_while(|(on, _)| *on <= day).take(room);
-        let ids: Vec<LoanId> = due.map(|(_, id)| *id).collect();
+        let slots = self.loans.wake(day, room);
         let mut changes: BTreeMap<ProductId, Position> = BTreeMap::new();
-        for id in &ids {
-            self.collect(*id, day, stamp, recall);
-            self.write_off_by_rule(*id, day, stamp, recall);
-            let Some(loan) = self.loans.loan(*id) else { continue };
-            let outlook = self.loans.outlook(loan, &loan.events, day);
-            let outlook = outlook.expect("the events of a loan were folded before they were taken");
-            let change = outlook.position.since(&loan.posted);
-            changes.entry(loan.product_id).or_default().add(&change);
-            self.loans.settle_outlook(*id, &outlook, day);
+        for slot in &slots {
+            self.collect(*slot, day, stamp, recall);
+            self.write_off_by_rule(*slot, day, stamp, recall);
+            let product_id = self.loans.register.agreed(*slot).product_id;
+            let change = self.roll(*slot, day);
+            changes.entry(product_id).or_default().add(&change);
         }
         for (product, change) in changes {
             let legs = legs(product, &change, None);
@@ -102,17 +105,41 @@ impl Book {
             let posted = self.post_legs(&legs, &marks, *stamp, recall);
             assert!(posted.is_ok(), "control accounts take what day-end posts");
         }
-        ids.len()
+        slots.len()
+    }
+
+    /// Lets one loan come to a day, and says what that changes.
+    fn roll(&mut self, slot: LoanSlot, day: Day) -> Position {
+        let Self { loans, accounts, .. } = self;
+        if let Some((course, rows)) = loans.register.course(slot) {
+            let mut run = loans.register.run(slot, course, &rows);
+            let before = run.position();
+            run.age_to(day);
+            let change = run.position().since(&before);
+            let (course, wakes_on) = (run.course, run.next_change());
+            loans.proceed(slot, &course, wakes_on, &change, accounts);
+            return change;
+        }
+        let loan = loans.loan_at(slot, accounts).into_owned();
+        let outlook = loans.outlook(&loan, &loan.events, day);
+        let outlook = outlook.expect("the events of a loan were folded before they were taken");
+        let change = outlook.position.since(&loan.posted);
+        loans.settle(slot, loan, &outlook, day, accounts);
+        change
     }
 
     /// Takes what was due up to the day before from the borrower's account, as far as it goes.
-    fn collect(&mut self, loan_id: LoanId, day: Day, stamp: &mut Stamp, recall: &Recall) {
-        let Some(loan) = self.loans.loan(loan_id) else { return };
-        if !self.loans.product_of(loan).collects {
+    fn collect(&mut self, slot: LoanSlot, day: Day, stamp: &mut Stamp, recall: &Recall) {
+        let agreed = self.loans.register.agreed(slot);
+        if !self.loans.version(agreed.product_id, agreed.version).collects {
             return;
         }
         let Some(yesterday) = day.plus_days(-1) else { return };
-        let amount = self.due_on(loan, yesterday).min(self.available(loan));
+        let available = self.available(self.loans.register.account(slot));
+        if !available.is_positive() {
+            return;
+        }
+        let amount = self.due_through(slot, yesterday).min(available);
         if !amount.is_positive() {
             return;
         }
@@ -121,34 +148,46 @@ impl Book {
         *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
         let order = LoanOrder {
             id,
-            loan_id,
+            loan_id: self.loans.register.record(slot).id,
             effective_on: BusinessDate::new(yesterday.number()),
             act: LoanAct::Repay { account_id: AccountId::ZERO, amount: amount.to_amount(), in_advance: None },
         };
         // The business date stands at the last day rolled; collecting for a later one first moves it there.
         self.loans.business_date = Some(yesterday.max(self.loans.today()));
-        self.take_order(&order, *stamp, recall);
+        self.take_order(order, *stamp, recall);
     }
 
     /// Writes a loan off that has been past due for as long as its product allows.
-    fn write_off_by_rule(&mut self, loan_id: LoanId, day: Day, stamp: &mut Stamp, recall: &Recall) {
-        let Some(loan) = self.loans.loan(loan_id) else { return };
-        let Some(most) = self.loans.product_of(loan).write_off_days else { return };
-        let life = self.loans.life(loan);
-        let since = life.overdue_since(day).filter(|_| life.sold.is_none() && life.charged_off.is_none());
+    fn write_off_by_rule(&mut self, slot: LoanSlot, day: Day, stamp: &mut Stamp, recall: &Recall) {
+        let agreed = self.loans.register.agreed(slot);
+        let Some(most) = self.loans.version(agreed.product_id, agreed.version).write_off_days else { return };
+        let since = if let Some((course, rows)) = self.loans.register.course(slot) {
+            self.loans.register.run(slot, course, &rows).overdue_since(day)
+        } else {
+            let loan = self.loans.loan_at(slot, &self.accounts);
+            let life = self.loans.life(&loan);
+            life.overdue_since(day).filter(|_| life.sold.is_none() && life.charged_off.is_none())
+        };
         let days = since.map_or(0, |since| since.days_until(day));
         if days < i32::from(most) {
             return;
         }
         let id = bank_id(Stamp::new(stamp.get().saturating_add(1))).get();
         *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
-        let effective_on = BusinessDate::new(day.number());
+        let (loan_id, effective_on) = (self.loans.register.record(slot).id, BusinessDate::new(day.number()));
         self.loans.business_date = Some(day.max(self.loans.today()));
-        self.take_order(&LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff }, *stamp, recall);
+        self.take_order(LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff }, *stamp, recall);
     }
 
-    fn due_on(&self, loan: &Loan, day: Day) -> Money {
-        let life = self.loans.life(loan);
+    /// What of a loan was due up to a day and is not paid.
+    fn due_through(&self, slot: LoanSlot, day: Day) -> Money {
+        if let Some((course, rows)) = self.loans.register.course(slot) {
+            let mut run = self.loans.register.run(slot, course, &rows);
+            run.age_to(self.loans.today());
+            return run.due_through(day);
+        }
+        let loan = self.loans.loan_at(slot, &self.accounts);
+        let life = self.loans.life(&loan);
         let due = life.rows.iter().filter(|row| row.due_on <= day);
         due.map(|row| row.outstanding().total().or_zero()).sum()
     }

@@ -94,7 +94,7 @@ pub struct Life<'a> {
     /// What was paid beyond all that was owed.
     pub overpaid: Money,
     /// Which repayments that came from, oldest first.
-    overpaid_from: Vec<(usize, Day, Money)>,
+    pub(super) overpaid_from: Vec<(usize, Day, Money)>,
     /// What each event did, in the order of effect.
     pub effects: Vec<Effect>,
     /// How it stood when it was charged off, if it was.
@@ -111,7 +111,7 @@ pub struct Life<'a> {
     pub(super) is_settled_early: bool,
     /// Names the row that holds what was past due when the rest was spread anew.
     pub(super) arrears_key: u32,
-    next_key: u32,
+    pub(super) next_key: u32,
 }
 
 impl<'a> Life<'a> {

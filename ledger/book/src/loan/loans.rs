@@ -1,8 +1,9 @@
-//! The loans of a book: products, loans with their events, the business date, and the calendar of what changes when.
+//! The loans of a book: products, the register of loans, and the business date.
 
 use super::bank_days::BankDays;
 use super::contract::Contract;
 use super::control::{Position, product_bits};
+use super::course::{Course, Ordinary};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
 use super::money::Money;
@@ -10,12 +11,15 @@ use super::order::{Facts, LoanAct, LoanId, LoanOrder};
 use super::position::{next_change, position};
 use super::product::{Product, ProductId};
 use super::product_status::ProductStatus;
+use super::register::{LoanRecord, LoanSlot, Register, customer, wide};
 use super::status::LoanStatus;
+use crate::accounts::Accounts;
 use crate::quantity::{AccountId, BusinessDate, Stamp};
 use fen_terms::Day;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-/// One loan.
+/// One loan with its events: what is folded. A loan on its ordinary course is told so only when asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loan {
     /// Who it is.
@@ -38,12 +42,6 @@ pub struct Loan {
     pub events: Vec<Event>,
     /// Its position, as posted.
     pub(crate) posted: Position,
-    /// The day that position is as of: the business date, or in the middle of day-end the day it is on its way to.
-    pub(crate) posted_as_of: Day,
-    /// The principal outstanding, as counted in its product's exposure.
-    pub(crate) exposure: Money,
-    /// The next day on which its position changes of itself.
-    pub(crate) wakes_on: Option<Day>,
 }
 
 /// A product's versions, and what its loans come to.
@@ -55,8 +53,8 @@ pub(crate) struct Shelf {
     pub(crate) posted: Position,
     /// The principal outstanding.
     pub(crate) exposure: Money,
-    /// By borrower, what is outstanding; those with nothing left out.
-    pub(crate) borrowers: BTreeMap<u128, Money>,
+    /// How many borrowers have something outstanding.
+    pub(crate) borrowers: u32,
     /// By borrower, what of the subsidy's cap the loans have reserved; those without left out.
     pub(crate) subsidies: BTreeMap<u128, Money>,
 }
@@ -76,26 +74,14 @@ impl Shelf {
 }
 
 /// See the module's words.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Default)]
 pub struct Loans {
     pub(crate) products: BTreeMap<ProductId, Shelf>,
-    pub(crate) by_id: BTreeMap<LoanId, Loan>,
-    /// Every order taken, by its event's id, and when.
-    pub(crate) orders: BTreeMap<EventId, (LoanOrder, Stamp)>,
-    /// The events taken back.
-    pub(crate) reversed: BTreeSet<EventId>,
-    /// Which loans change of themselves on which day.
-    pub(crate) calendar: BTreeSet<(Day, LoanId)>,
+    pub(crate) register: Register,
     /// The bank's day; none before the first event.
     pub(crate) business_date: Option<Day>,
     /// When each of the bank's days began.
     pub(crate) days: BankDays,
-}
-
-/// Who borrows through an account: its upper half, or the whole id where that is zero.
-pub(crate) fn customer(account: AccountId) -> u128 {
-    let upper = account.get() >> 64;
-    if upper == 0 { account.get() } else { upper }
 }
 
 impl Loans {
@@ -124,21 +110,84 @@ impl Loans {
         self.products.get(&id).and_then(|shelf| u32::try_from(shelf.versions.len()).ok())
     }
 
-    /// A loan.
-    pub fn loan(&self, id: LoanId) -> Option<&Loan> {
-        self.by_id.get(&id)
+    /// How many loans there are.
+    pub fn len(&self) -> usize {
+        self.register.len()
     }
 
-    /// All loans, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Loan> {
-        self.by_id.values()
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.register.len() == 0
+    }
+
+    /// How many of the loans run no ordinary course, and are folded from their events each time.
+    pub fn folded_count(&self) -> usize {
+        self.register.folded.len()
+    }
+
+    /// Whether there is a loan of that id.
+    pub fn holds(&self, id: LoanId) -> bool {
+        self.register.slot_of(id).is_some()
+    }
+
+    /// A loan with its events.
+    pub fn loan(&self, id: LoanId, accounts: &Accounts) -> Option<Cow<'_, Loan>> {
+        self.register.slot_of(id).map(|slot| self.loan_at(slot, accounts))
+    }
+
+    /// All loans, in the order in which they were made.
+    pub fn iter<'a>(&'a self, accounts: &'a Accounts) -> impl Iterator<Item = Cow<'a, Loan>> {
+        self.register.slots().map(|slot| self.loan_at(slot, accounts))
+    }
+
+    /// The loan in a slot, with its events.
+    pub(crate) fn loan_at(&self, slot: LoanSlot, accounts: &Accounts) -> Cow<'_, Loan> {
+        match self.register.folded.get(&slot) {
+            Some(loan) => Cow::Borrowed(loan),
+            None => Cow::Owned(self.loan_of_record(slot, accounts)),
+        }
+    }
+
+    /// A loan as its record, its agreement and its orders tell it; with its position, where it runs a course.
+    pub(crate) fn loan_of_record(&self, slot: LoanSlot, accounts: &Accounts) -> Loan {
+        let record = self.register.record(slot);
+        let agreed = self.register.agreed(slot);
+        let course = self.register.course(slot);
+        let mut contract = agreed.contract.clone();
+        contract.subsidy_room = record.subsidy_room();
+        let opened_on = self.register.first_event(slot).map(|event| self.register.events.record(event).on);
+        Loan {
+            id: record.id,
+            product_id: agreed.product_id,
+            product_version: agreed.version,
+            account_id: accounts.get(record.account).id,
+            contract,
+            facts: (*self.register.facts.get(wide(slot))).into(),
+            line: if course.is_some() { None } else { self.register.line_of(slot, accounts) },
+            opened_on: opened_on.and_then(Day::from_number).unwrap_or(Day::MIN),
+            events: self.register.events_of(slot, accounts),
+            posted: course.map_or_else(Position::default, |(course, rows)| {
+                self.register.run(slot, course, &rows).position()
+            }),
+        }
+    }
+
+    /// A product in one of its versions.
+    pub(crate) fn version(&self, product_id: ProductId, version: u32) -> &Product {
+        let shelf = self.products.get(&product_id).expect("a loan's product is on the shelf");
+        let index = usize::try_from(version).unwrap_or(usize::MAX).saturating_sub(1);
+        shelf.versions.get(index).expect("a loan's version of its product is kept")
     }
 
     /// The product a loan was made under, in its version.
     pub fn product_of(&self, loan: &Loan) -> &Product {
-        let shelf = self.products.get(&loan.product_id).expect("a loan's product is on the shelf");
-        let index = usize::try_from(loan.product_version).unwrap_or(usize::MAX).saturating_sub(1);
-        shelf.versions.get(index).expect("a loan's version of its product is kept")
+        self.version(loan.product_id, loan.product_version)
+    }
+
+    /// An order that was taken, and when.
+    pub fn order(&self, id: EventId, accounts: &Accounts) -> Option<(LoanOrder, Stamp)> {
+        let event = self.register.events.find(id)?;
+        Some((self.register.order_at(event, accounts), self.register.events.record(event).stamp))
     }
 
     /// The life of a loan as of the business date.
@@ -147,14 +196,14 @@ impl Loans {
         life.expect("the events of a loan were folded before they were taken")
     }
 
-    /// An order with what it leaves out filled in: from the first time it was taken, else the loan from the event that
-    /// it waives or reverses, and the day from the business date (for a charge's due day, from the event's day).
-    pub(crate) fn complete(&self, order: &LoanOrder) -> LoanOrder {
-        let mut order = order.clone();
-        let known = self.orders.get(&order.id).map(|(known, _)| known);
+    /// Fills in what an order leaves out: from the first time it was taken, else the loan from the event that it waives
+    /// or reverses, and the day from the business date (for a charge's due day, from the event's day).
+    pub(crate) fn complete(&self, order: &mut LoanOrder) {
+        let taken =
+            |id: EventId| self.register.events.find(id).map(|event| self.register.events.record(event));
         if order.loan_id == 0 {
             let of_event = match &order.act {
-                LoanAct::Waive { event_id, .. } | LoanAct::Reverse { event_id } => self.orders.get(event_id),
+                LoanAct::Waive { event_id, .. } | LoanAct::Reverse { event_id } => taken(*event_id),
                 LoanAct::OpenLine(_)
                 | LoanAct::Disburse(_)
                 | LoanAct::Repay { .. }
@@ -168,18 +217,18 @@ impl Loans {
                 | LoanAct::Recover { .. }
                 | LoanAct::Sell { .. } => None,
             };
-            order.loan_id = known.or(of_event.map(|(event, _)| event)).map_or(0, |event| event.loan_id);
+            let event = taken(order.id).or(of_event);
+            order.loan_id = event.map_or(0, |event| self.register.record(event.loan).id);
         }
         if order.effective_on.is_zero() {
-            order.effective_on =
-                known.map_or(self.business_date().unwrap_or_default(), |known| known.effective_on);
+            order.effective_on = taken(order.id)
+                .map_or(self.business_date().unwrap_or_default(), |known| BusinessDate::new(known.on));
         }
         if let LoanAct::Charge { due_on, .. } = &mut order.act
             && due_on.is_zero()
         {
             *due_on = order.effective_on;
         }
-        order
     }
 
     /// Whether a product may come on the shelf, and what hinders it.
@@ -213,7 +262,7 @@ impl Loans {
             versions: Vec::new(),
             posted: Position::default(),
             exposure: Money::ZERO,
-            borrowers: BTreeMap::new(),
+            borrowers: 0,
             subsidies: BTreeMap::new(),
         });
         shelf.versions.push(product.clone());
@@ -233,10 +282,12 @@ impl Loans {
     ) -> Result<Outlook, LoanStatus> {
         let life = Life::fold(&loan.contract, events, as_of)?;
         let given_up = life.charged_off.is_some() || life.sold.is_some();
+        let ordinary = if loan.line.is_none() { Ordinary::of(&loan.contract, product) } else { None };
         Ok(Outlook {
             position: position(&life, product, as_of),
             exposure: if given_up { Money::ZERO } else { life.outstanding().principal },
             wakes_on: next_change(&life, product, as_of),
+            course: ordinary.and_then(|ordinary| Course::of_life(&life, &ordinary, as_of)),
         })
     }
 
@@ -257,39 +308,92 @@ impl Loans {
         Ok(room + (planned - room).min(left).or_zero())
     }
 
-    /// Enters a loan that is new or changed, and what of the borrower's subsidy it has reserved.
-    pub(crate) fn keep(&mut self, loan: Loan) {
-        let before = self.by_id.get(&loan.id).map_or(Money::ZERO, |loan| loan.contract.subsidy_room);
-        let more = loan.contract.subsidy_room - before;
-        let shelf = self.products.get_mut(&loan.product_id).expect("a loan's product is on the shelf");
+    /// Notes what a loan has reserved of its borrower's subsidy.
+    pub(crate) fn reserve_subsidy(&mut self, product_id: ProductId, account_id: AccountId, more: Money) {
+        let shelf = self.products.get_mut(&product_id).expect("a loan's product is on the shelf");
         if more.is_positive() {
-            *shelf.subsidies.entry(customer(loan.account_id)).or_default() += more;
+            *shelf.subsidies.entry(customer(account_id)).or_default() += more;
         }
-        self.by_id.insert(loan.id, loan);
     }
 
-    /// Enters a loan's new outlook: its position, its product's sums, and its place in the calendar.
-    pub(crate) fn settle_outlook(&mut self, id: LoanId, outlook: &Outlook, as_of: Day) {
-        let Some(loan) = self.by_id.get_mut(&id) else { return };
-        let shelf = self.products.get_mut(&loan.product_id).expect("a loan's product is on the shelf");
-        shelf.posted.add(&outlook.position.since(&loan.posted));
-        let change = outlook.exposure - loan.exposure;
-        shelf.exposure += change;
-        let owed = shelf.borrowers.entry(customer(loan.account_id)).or_default();
-        *owed += change;
-        if !owed.is_positive() {
-            shelf.borrowers.remove(&customer(loan.account_id));
+    /// Opens a record for the loan that an order makes.
+    pub(crate) fn open(&mut self, order: &LoanOrder, accounts: &Accounts) -> LoanSlot {
+        let (LoanAct::OpenLine(opening) | LoanAct::Disburse(opening)) = &order.act else {
+            panic!("only a line's opening or a draw makes a loan")
+        };
+        let account = accounts.slot_of(opening.account_id).expect("a plan knows the borrower's account");
+        let shelf = self.products.get(&opening.product_id).expect("a plan knows the product");
+        let version = u32::try_from(shelf.versions.len()).unwrap_or(u32::MAX);
+        let agreed = self.register.agreements.keep(shelf.current(), version, &opening.terms);
+        let record = LoanRecord::new(order.loan_id, account, agreed);
+        self.register.add(record, opening.facts.into())
+    }
+
+    /// Enters the new outlook of a loan that was folded: its position, its product's sums, its place in the calendar;
+    /// and that it is on course again, where it is.
+    pub(crate) fn settle(
+        &mut self,
+        slot: LoanSlot,
+        mut loan: Loan,
+        outlook: &Outlook,
+        as_of: Day,
+        accounts: &Accounts,
+    ) {
+        let change = outlook.position.since(&loan.posted);
+        let before = *self.register.record(slot);
+        let record = self.register.records.get_mut(wide(slot));
+        record.set_wakes_on(outlook.wakes_on);
+        if let Some(course) = &outlook.course {
+            record.set_course(course);
+            self.register.folded.remove(&slot);
+        } else {
+            let more = loan.contract.subsidy_room - record.subsidy_room();
+            record.set_folded(outlook.exposure, as_of, loan.contract.subsidy_room);
+            loan.posted = outlook.position;
+            let (product_id, account_id) = (loan.product_id, loan.account_id);
+            self.register.folded.insert(slot, loan);
+            self.reserve_subsidy(product_id, account_id, more);
         }
-        if let Some(day) = loan.wakes_on {
-            self.calendar.remove(&(day, id));
-        }
-        if let Some(day) = outlook.wakes_on {
-            self.calendar.insert((day, id));
-        }
-        loan.posted = outlook.position;
-        loan.posted_as_of = as_of;
-        loan.exposure = outlook.exposure;
-        loan.wakes_on = outlook.wakes_on;
+        self.enter(slot, &before, &change, accounts);
+    }
+
+    /// Carries a loan's course on: the same for a loan that was not folded.
+    pub(crate) fn proceed(
+        &mut self,
+        slot: LoanSlot,
+        course: &Course,
+        wakes_on: Option<Day>,
+        change: &Position,
+        accounts: &Accounts,
+    ) {
+        let before = *self.register.record(slot);
+        let record = self.register.records.get_mut(wide(slot));
+        record.set_course(course);
+        record.set_wakes_on(wakes_on);
+        self.enter(slot, &before, change, accounts);
+    }
+
+    fn enter(&mut self, slot: LoanSlot, before: &LoanRecord, change: &Position, accounts: &Accounts) {
+        let borrowers = self.register.follow(slot, before, accounts);
+        let owed = self.register.record(slot).owed();
+        let product_id = self.register.agreed(slot).product_id;
+        let shelf = self.products.get_mut(&product_id).expect("a loan's product is on the shelf");
+        shelf.posted.add(change);
+        shelf.exposure += owed - before.owed();
+        let count = shelf.borrowers.checked_add_signed(borrowers);
+        shelf.borrowers = count.expect("a borrower who goes had come");
+    }
+
+    /// The first day on which a loan changes of itself.
+    pub(crate) fn first_wake(&mut self) -> Option<Day> {
+        let records = &self.register.records;
+        self.register.calendar.first_day(|slot| records.get(wide(slot)).wakes_on())
+    }
+
+    /// At most `room` loans that change of themselves on a day.
+    pub(crate) fn wake(&mut self, day: Day, room: usize) -> Vec<LoanSlot> {
+        let records = &self.register.records;
+        self.register.calendar.take(day, room, |slot| records.get(wide(slot)).wakes_on())
     }
 }
 
@@ -299,6 +403,8 @@ pub(crate) struct Outlook {
     pub(crate) position: Position,
     pub(crate) exposure: Money,
     pub(crate) wakes_on: Option<Day>,
+    /// Its course, if it has come to nothing out of the ordinary.
+    pub(crate) course: Option<Course>,
 }
 
 /// The event that an order makes, if it makes one.

@@ -2,7 +2,8 @@
 //!
 //! [`Life::fold`](life::Life::fold) is the definition: from a [`Contract`](contract::Contract) and its
 //! [`Event`](event::Event)s it gives every instalment as of a day. All else in the book (postings, classes, day-end)
-//! follows from lives and is tested against it.
+//! follows from lives and is tested against it. [`course`] gives the same answers for loans that run their ordinary
+//! course, from a record of fixed size; [`register`] keeps loans and orders in pages.
 
 mod accrual;
 pub mod allocation;
@@ -14,11 +15,11 @@ mod codec;
 pub mod command;
 pub mod contract;
 pub mod control;
+mod course;
 pub mod day_end;
 pub mod event;
 pub mod fees;
 pub mod holidays;
-mod image;
 pub mod life;
 pub mod loans;
 pub mod money;
@@ -30,6 +31,7 @@ pub mod position;
 pub mod product;
 mod product_codec;
 pub mod product_status;
+mod register;
 mod reprice;
 mod restructure;
 pub mod row;
@@ -37,3 +39,5 @@ pub mod share;
 pub mod status;
 pub mod subsidy;
 pub mod view;
+
+pub(crate) use register::{LoanCounts, LoanTables};

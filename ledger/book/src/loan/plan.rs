@@ -1,11 +1,15 @@
 //! Whether a loan order can be: the first rule that it breaks, in the order of [`LoanStatus`], or what to post.
 
+use super::allocation::InAdvance;
+use super::control::Position;
+use super::course::{Course, Run};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
-use super::loans::{Loan, Loans, Outlook, customer, event_kind};
+use super::loans::{Loan, Loans, Outlook, event_kind};
 use super::money::Money;
-use super::order::{LoanAct, LoanOrder, Opening};
+use super::order::{LoanAct, LoanId, LoanOrder, Opening};
 use super::product::{LineKind, Product, ProductId};
+use super::register::{Borrower, LoanSlot, customer};
 use super::row::Row;
 use super::status::LoanStatus as Status;
 use crate::account::AccountFlags;
@@ -15,16 +19,46 @@ use fen_terms::Day;
 
 /// What to post for an order, and what to enter.
 pub(crate) struct LoanPlan {
-    /// The loan as it will be.
-    pub(crate) loan: Loan,
-    /// What it will come to.
-    pub(crate) outlook: Outlook,
+    /// The product.
+    pub(crate) product_id: ProductId,
+    /// What changes in the product's control accounts.
+    pub(crate) change: Position,
     /// The outside account and what it is debited (positive) or credited.
     pub(crate) outside: Option<(AccountId, Money)>,
-    /// The event that is taken back, for a reversal.
-    pub(crate) reverses: Option<EventId>,
     /// The bank's day, where the order is the first event.
     pub(crate) today: Day,
+    /// What to enter.
+    pub(crate) entry: Entry,
+}
+
+/// What to enter for an order.
+pub(crate) enum Entry {
+    /// A loan's course, which goes on or begins.
+    Course { slot: Option<LoanSlot>, course: Course, wakes_on: Option<Day> },
+    /// A loan that was folded.
+    Folded {
+        /// The loan as it will be.
+        loan: Box<Loan>,
+        /// What it will come to.
+        outlook: Box<Outlook>,
+        /// The event that is taken back, for a reversal.
+        reverses: Option<EventId>,
+    },
+}
+
+impl LoanPlan {
+    fn folded(
+        loan: Loan,
+        outlook: &Outlook,
+        outside: Option<(AccountId, Money)>,
+        reverses: Option<EventId>,
+        today: Day,
+    ) -> Self {
+        let change = outlook.position.since(&loan.posted);
+        let product_id = loan.product_id;
+        let entry = Entry::Folded { loan: Box::new(loan), outlook: Box::new(*outlook), reverses };
+        Self { product_id, change, outside, today, entry }
+    }
 }
 
 /// The parties to a plan.
@@ -51,9 +85,9 @@ impl Planner<'_> {
         if order.id == u128::MAX || order.loan_id == u128::MAX {
             return Err((Status::IdMustNotBeIntMax, None));
         }
-        match self.loans.orders.get(&order.id) {
+        match self.loans.order(order.id, self.accounts) {
             Some((known, stamp)) => match known.first_difference(order) {
-                None => Err((Status::Exists, Some(*stamp))),
+                None => Err((Status::Exists, Some(stamp))),
                 Some(difference) => Err((difference, None)),
             },
             None => Ok(()),
@@ -119,10 +153,7 @@ impl Planner<'_> {
             line: None,
             opened_on: Day::from_number(order.effective_on.get()).ok_or(Status::DateOutOfRange)?,
             events: Vec::new(),
-            posted: super::control::Position::default(),
-            posted_as_of: Day::MIN,
-            exposure: Money::ZERO,
-            wakes_on: None,
+            posted: Position::default(),
         })
     }
 
@@ -134,7 +165,7 @@ impl Planner<'_> {
         today: Day,
     ) -> Result<LoanPlan, Status> {
         let product = self.lending_product(opening.product_id)?;
-        if self.loans.loan(order.loan_id).is_some() {
+        if self.loans.register.slot_of(order.loan_id).is_some() {
             return Err(Status::LoanExists);
         }
         self.check_account(opening.account_id, product)?;
@@ -143,7 +174,7 @@ impl Planner<'_> {
         loan.line = Some(line);
         self.check_terms(order, &loan, product, line)?;
         let outlook = Loans::outlook_of(&loan, product, &[], today)?;
-        Ok(LoanPlan { loan, outlook, outside: None, reverses: None, today })
+        Ok(LoanPlan::folded(loan, &outlook, None, None, today))
     }
 
     /// Whether the terms of a line can be kept, were it drawn in full on the day it is opened.
@@ -166,21 +197,72 @@ impl Planner<'_> {
         (on, today): (Day, Day),
     ) -> Result<LoanPlan, Status> {
         let product = self.lending_product(opening.product_id)?;
-        let mut loan = if let Some(loan) = self.loans.loan(order.loan_id) {
-            self.check_further_draw(loan, opening)?;
-            loan.clone()
+        let known = self.loans.loan(order.loan_id, self.accounts);
+        let is_new = known.is_none();
+        let mut loan = if let Some(loan) = known {
+            self.check_further_draw(&loan, opening)?;
+            loan.into_owned()
         } else {
             self.check_account(opening.account_id, product)?;
+            if let Some(plan) = self.begin_course(opening, product, amount, (on, today))? {
+                return Ok(plan);
+            }
             self.new_loan(order, opening, product)?
         };
         self.check_account(loan.account_id, product)?;
         let product = if loan.events.is_empty() { product } else { self.loans.product_of(&loan) };
+        let exposure_before = if is_new { Money::ZERO } else { self.exposure_of(order.loan_id) };
         loan.events.push(self.event(order, on, EventKind::Disburse { amount }));
         loan.contract.subsidy_room = self.loans.subsidy_room(&loan, product, on)?;
         let outlook = Loans::outlook_of(&loan, product, &loan.events, today)?;
-        self.check_limits(&loan, amount, (on, outlook.exposure))?;
+        let draws = draws_of(&loan);
+        let drawn = draws.iter().copied().sum();
+        let used = match self.loans.product(loan.product_id).map(|product| product.line) {
+            Some(LineKind::ClosedEnd) => drawn,
+            Some(LineKind::Revolving) | None => outlook.exposure,
+        };
+        let draw = Draw {
+            on,
+            amount: if loan.line.is_some() { amount } else { drawn },
+            account_id: loan.account_id,
+            region: loan.facts.region,
+            more: outlook.exposure - exposure_before,
+            exceeds_line: loan.line.is_some_and(|line| used > line),
+            count: draws.len(),
+        };
+        self.check_limits(loan.product_id, &draw)?;
         let outside = Some((loan.account_id, -paid_out(&loan, amount)));
-        Ok(LoanPlan { loan, outlook, outside, reverses: None, today })
+        Ok(LoanPlan::folded(loan, &outlook, outside, None, today))
+    }
+
+    /// The principal of a loan that counts for limits.
+    fn exposure_of(&self, loan_id: LoanId) -> Money {
+        let slot = self.loans.register.slot_of(loan_id);
+        slot.map_or(Money::ZERO, |slot| self.loans.register.record(slot).owed())
+    }
+
+    /// The plan of a loan that sets out on an ordinary course, on terms that were agreed on before.
+    fn begin_course(
+        &self,
+        opening: &Opening,
+        product: &Product,
+        amount: Money,
+        (on, today): (Day, Day),
+    ) -> Result<Option<LoanPlan>, Status> {
+        let register = &self.loans.register;
+        let version = self.loans.product_version(product.id).unwrap_or(0);
+        let agreed = register.agreements.find(product.id, version, &opening.terms);
+        let ordinary = agreed.and_then(|number| register.agreements.get(number).ordinary.as_ref());
+        let Some(ordinary) = ordinary else { return Ok(None) };
+        let Some(rows) = ordinary.rows(amount, on) else { return Ok(None) };
+        let mut run = Run::of(Course::new(amount, on), ordinary, &rows);
+        run.age_to(today);
+        let (account_id, region) = (opening.account_id, opening.facts.region);
+        let draw = Draw { on, amount, account_id, region, more: amount, exceeds_line: false, count: 1 };
+        self.check_limits(product.id, &draw)?;
+        let entry = Entry::Course { slot: None, course: run.course, wakes_on: run.next_change() };
+        let outside = Some((account_id, -amount));
+        Ok(Some(LoanPlan { product_id: product.id, change: run.position(), outside, today, entry }))
     }
 
     /// A further draw may repeat what the loan was made with, but not change it.
@@ -213,39 +295,36 @@ impl Planner<'_> {
     }
 
     /// The limits that hold at the moment of disbursement.
-    fn check_limits(&self, loan: &Loan, amount: Money, (on, exposure): (Day, Money)) -> Result<(), Status> {
-        let shelf = self.loans.products.get(&loan.product_id).ok_or(Status::ProductNotFound)?;
+    fn check_limits(&self, product_id: ProductId, draw: &Draw) -> Result<(), Status> {
+        let shelf = self.loans.products.get(&product_id).ok_or(Status::ProductNotFound)?;
         let product = shelf.current();
-        let draws = draws_of(loan);
-        let drawn: Money = draws.iter().copied().sum();
-        check_amount(product, if loan.line.is_some() { amount } else { drawn })?;
+        check_amount(product, draw.amount)?;
         let limits = &product.limits;
-        if !limits.regions.is_empty() && !limits.regions.contains(&loan.facts.region) {
+        if !limits.regions.is_empty() && !limits.regions.contains(&draw.region) {
             return Err(Status::RegionNotServed);
         }
-        if limits.ends_on.is_some_and(|last| on > last) {
+        if limits.ends_on.is_some_and(|last| draw.on > last) {
             return Err(Status::ProductEnded);
         }
-        let owed = shelf.borrowers.get(&customer(loan.account_id)).copied();
-        let count = u32::try_from(shelf.borrowers.len()).unwrap_or(u32::MAX);
-        if owed.is_none() && limits.borrowers.is_some_and(|most| count >= most) {
+        let owed = if limits.borrowers.is_some() || limits.exposure_per_borrower.is_some() {
+            let borrower = Borrower { product_id, customer: customer(draw.account_id) };
+            self.loans.register.owed_by(borrower, self.accounts)
+        } else {
+            None
+        };
+        if owed.is_none() && limits.borrowers.is_some_and(|most| shelf.borrowers >= most) {
             return Err(Status::ExceedsBorrowers);
         }
-        let more = exposure - loan.exposure;
-        if limits.exposure.is_some_and(|most| shelf.exposure + more > most) {
+        if limits.exposure.is_some_and(|most| shelf.exposure + draw.more > most) {
             return Err(Status::ExceedsExposure);
         }
-        if limits.exposure_per_borrower.is_some_and(|most| owed.unwrap_or_default() + more > most) {
+        if limits.exposure_per_borrower.is_some_and(|most| owed.unwrap_or_default() + draw.more > most) {
             return Err(Status::ExceedsExposurePerBorrower);
         }
-        let used = match product.line {
-            LineKind::Revolving => exposure,
-            LineKind::ClosedEnd => drawn,
-        };
-        if loan.line.is_some_and(|line| used > line) {
+        if draw.exceeds_line {
             return Err(Status::ExceedsLine);
         }
-        if product.draws_max.is_some_and(|most| draws.len() > usize::from(most)) {
+        if product.draws_max.is_some_and(|most| draw.count > usize::from(most)) {
             return Err(Status::ExceedsDraws);
         }
         Ok(())
@@ -256,8 +335,9 @@ impl Planner<'_> {
     }
 
     fn plan_reversal(&self, order: &LoanOrder, event_id: EventId, today: Day) -> Result<LoanPlan, Status> {
-        let loan = self.loans.loan(order.loan_id).ok_or(Status::LoanNotFound)?;
-        let (reversed, _) = self.loans.orders.get(&event_id).ok_or(Status::EventNotFound)?;
+        let loan = self.loans.loan(order.loan_id, self.accounts).ok_or(Status::LoanNotFound)?;
+        let event = self.loans.register.events.find(event_id).ok_or(Status::EventNotFound)?;
+        let reversed = self.loans.register.order_at(event, self.accounts);
         if reversed.loan_id != order.loan_id {
             return Err(Status::EventHasDifferentLoan);
         }
@@ -272,18 +352,18 @@ impl Planner<'_> {
             | LoanAct::WriteOff
             | LoanAct::Sell { .. } => return Err(Status::EventNotReversible),
         };
-        if self.loans.reversed.contains(&event_id) {
+        if self.loans.register.events.record(event).is_reversed != 0 {
             return Err(Status::EventAlreadyReversed);
         }
         let amount = reversed.act.amount().and_then(Money::from_amount).unwrap_or_default();
         let account = named_or(reversed.act.account(), loan.account_id);
-        let mut loan = loan.clone();
+        let mut loan = loan.into_owned();
         loan.events.retain(|event| event.id != event_id);
         let outlook = self.loans.outlook(&loan, &loan.events, today)?;
         let is_draw = matches!(reversed.act, LoanAct::Disburse(_));
         let moved = if is_draw { paid_out(&loan, amount) } else { amount };
         let outside = direction.map(|takes| (account, if takes { moved } else { -moved }));
-        Ok(LoanPlan { loan, outlook, outside, reverses: Some(event_id), today })
+        Ok(LoanPlan::folded(loan, &outlook, outside, Some(event_id), today))
     }
 
     fn plan_event(
@@ -292,16 +372,16 @@ impl Planner<'_> {
         amount: Money,
         (on, today): (Day, Day),
     ) -> Result<LoanPlan, Status> {
-        let loan = self.loans.loan(order.loan_id).ok_or(Status::LoanNotFound)?;
-        let product = self.loans.product_of(loan);
+        let slot = self.loans.register.slot_of(order.loan_id).ok_or(Status::LoanNotFound)?;
+        let agreed = self.loans.register.agreed(slot);
+        let product = self.loans.version(agreed.product_id, agreed.version);
+        let own_account = self.accounts.get(self.loans.register.account(slot)).id;
         let outside = match &order.act {
             LoanAct::Repay { account_id, .. }
             | LoanAct::Prepay { account_id, .. }
-            | LoanAct::Recover { account_id, .. } => {
-                Some((named_or(Some(*account_id), loan.account_id), amount))
-            }
+            | LoanAct::Recover { account_id, .. } => Some((named_or(Some(*account_id), own_account), amount)),
             LoanAct::Chargeback { account_id, .. } | LoanAct::Refund { account_id, .. } => {
-                Some((named_or(Some(*account_id), loan.account_id), -amount))
+                Some((named_or(Some(*account_id), own_account), -amount))
             }
             LoanAct::OpenLine(_)
             | LoanAct::Disburse(_)
@@ -316,12 +396,44 @@ impl Planner<'_> {
         if let Some((account, _)) = outside {
             self.check_account(account, product)?;
         }
-        self.check_state(loan, order, (on, amount))?;
+        if let LoanAct::Repay { in_advance, .. } = &order.act
+            && let Some((change, entry)) = self.continue_course(slot, amount, *in_advance, (on, today))?
+        {
+            return Ok(LoanPlan { product_id: product.id, change, outside, today, entry });
+        }
+        let mut loan = self.loans.loan_at(slot, self.accounts).into_owned();
+        self.check_state(&loan, order, (on, amount))?;
         let kind = event_kind(&order.act, amount).ok_or(Status::RescheduleMustNameOne)?;
-        let mut loan = loan.clone();
         loan.events.push(self.event(order, on, kind));
         let outlook = self.loans.outlook(&loan, &loan.events, today)?;
-        Ok(LoanPlan { loan, outlook, outside, reverses: None, today })
+        Ok(LoanPlan::folded(loan, &outlook, outside, None, today))
+    }
+
+    /// What a repayment does to a loan that runs its ordinary course and goes on with it; nothing where it takes
+    /// another: the repayment is backdated, or more than is owed.
+    fn continue_course(
+        &self,
+        slot: LoanSlot,
+        amount: Money,
+        in_advance: Option<InAdvance>,
+        (on, today): (Day, Day),
+    ) -> Result<Option<(Position, Entry)>, Status> {
+        let Some((course, rows)) = self.loans.register.course(slot).filter(|(course, _)| on >= course.as_of)
+        else {
+            return Ok(None);
+        };
+        let mut run = self.loans.register.run(slot, course, &rows);
+        let before = run.position();
+        run.age_to(on);
+        if run.is_closed() {
+            return Err(Status::LoanClosed);
+        }
+        if run.pay(amount, in_advance).is_none() {
+            return Ok(None);
+        }
+        run.age_to(today);
+        let entry = Entry::Course { slot: Some(slot), course: run.course, wakes_on: run.next_change() };
+        Ok(Some((run.position().since(&before), entry)))
     }
 
     /// Whether the loan, as it stands, can take the event.
@@ -360,8 +472,8 @@ impl Planner<'_> {
 
     fn check_waiver(&self, loan: &Loan, life: &Life<'_>, act: &LoanAct) -> Result<(), Status> {
         let LoanAct::Waive { event_id, forgive: None } = act else { return Ok(()) };
-        let (charge, _) = self.loans.orders.get(event_id).ok_or(Status::EventNotFound)?;
-        if charge.loan_id != loan.id {
+        let event = self.loans.register.events.find(*event_id).ok_or(Status::EventNotFound)?;
+        if self.loans.register.record(self.loans.register.events.record(event).loan).id != loan.id {
             return Err(Status::EventHasDifferentLoan);
         }
         match life.charge_unpaid(*event_id) {
@@ -370,6 +482,20 @@ impl Planner<'_> {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// A draw, as limits look at it.
+struct Draw {
+    on: Day,
+    /// The whole loan with it, or of a line this draw.
+    amount: Money,
+    account_id: AccountId,
+    region: u32,
+    /// By how much the principal outstanding grows.
+    more: Money,
+    exceeds_line: bool,
+    /// How many draws of the loan there are with it.
+    count: usize,
 }
 
 /// Whether everything was paid on a day already: what comes backdated from before then, came to an open loan.

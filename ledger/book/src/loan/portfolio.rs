@@ -6,10 +6,11 @@
 use super::classes::Class;
 use super::control::Role;
 use super::life::Life;
-use super::loans::{Loan, Loans, customer};
+use super::loans::{Loan, Loans};
 use super::money::Money;
 use super::position::{position, standing};
 use super::product::{Product, ProductId};
+use super::register::customer;
 use crate::book::Book;
 use crate::quantity::{BusinessDate, LedgerCode};
 use fen_terms::Day;
@@ -207,11 +208,11 @@ impl Book {
                 ProductPortfolio { product_id: *id, ledger: product.ledger, funders, ..Default::default() };
             products.insert(*id, (empty, BTreeSet::new()));
         }
-        for loan in loans.iter() {
+        for loan in loans.iter(&self.accounts) {
             let Some((product, borrowers)) = products.get_mut(&loan.product_id) else { continue };
-            let life = loans.life(loan);
+            let life = loans.life(&loan);
             let before = product.open.loans;
-            product.take(loan, &life, loans.product_of(loan), today);
+            product.take(&loan, &life, loans.product_of(&loan), today);
             if product.open.loans > before {
                 borrowers.insert(customer(loan.account_id));
             }

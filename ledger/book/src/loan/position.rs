@@ -203,13 +203,7 @@ fn hand_over(position: &mut Position, life: &Life<'_>, sold: &Sold, as_of: Day) 
 }
 
 fn provide(position: &mut Position, product: &Product, class: Class) {
-    let rate = product.classes.provision_of(class);
-    let principal = position[Role::Principal].or_zero();
-    if rate.is_zero() || principal.is_zero() {
-        return;
-    }
-    let share = accrual::ratio(rate.numerator(), rate.denominator()) / accrual::ratio(100, 1);
-    let provision = accrual::round_up(&(accrual::exact(principal) * share));
+    let provision = accrual::provision(position[Role::Principal], product.classes.provision_of(class));
     position[Role::ProvisionExpense] = provision;
     position[Role::Provision] = -provision;
 }

@@ -8,6 +8,7 @@ use super::order::{Facts, LoanId};
 use super::position::{Standing, standing};
 use super::product::ProductId;
 use super::row::Row;
+use crate::accounts::Accounts;
 use crate::quantity::AccountId;
 use fen_terms::Day;
 
@@ -90,8 +91,8 @@ pub struct LoanView {
 
 impl Loans {
     /// A loan as of the business date, if there is one of that id.
-    pub fn view(&self, id: LoanId) -> Option<LoanView> {
-        let loan = self.loan(id)?;
+    pub fn view(&self, id: LoanId, accounts: &Accounts) -> Option<LoanView> {
+        let loan = &*self.loan(id, accounts)?;
         let life = self.life(loan);
         let as_of = self.today();
         let outstanding = life.outstanding();

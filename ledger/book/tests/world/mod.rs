@@ -3,9 +3,12 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
+use common::{Pages, loans_of};
 use fen_book::loan::command::{LoanCommand, LoanReply};
 use fen_book::loan::control::{Role, control_account};
-use fen_book::loan::loans::Loans;
 use fen_book::loan::money::Money;
 use fen_book::loan::order::{LoanAct, LoanOrder, Opening};
 use fen_book::loan::product::{Band, Product, StatedTerms};
@@ -54,13 +57,14 @@ pub(crate) fn microloan() -> Product {
 
 pub(crate) struct World {
     pub(crate) book: Book,
+    pub(crate) pages: Pages,
     pub(crate) clock: u64,
     pub(crate) next_id: u128,
 }
 
 impl World {
     pub(crate) fn new(product: &Product) -> Self {
-        let mut world = Self { book: Book::new(), clock: 1_000, next_id: 1_000 };
+        let mut world = Self { book: Book::new(), pages: Pages::default(), clock: 1_000, next_id: 1_000 };
         let accounts: Vec<Account> = [ANNA, BOB]
             .into_iter()
             .map(|id| Account {
@@ -88,13 +92,11 @@ impl World {
         else {
             panic!("a loan command has a loan reply")
         };
-        let loans = self.book.loans();
-        assert_eq!(loans.audit(self.book.accounts()), Vec::<String>::new());
-        assert_eq!(
-            Loans::from_bytes(&loans.to_bytes()).as_ref(),
-            Ok(loans),
-            "a checkpoint holds all there is"
-        );
+        assert_eq!(self.book.loans().audit(self.book.accounts()), Vec::<String>::new());
+        self.pages.checkpoint(&mut self.book, 1);
+        let restored = self.pages.restore();
+        assert_eq!(loans_of(&restored), loans_of(&self.book), "a checkpoint holds all there is");
+        assert_eq!(restored.loans().audit(restored.accounts()), Vec::<String>::new());
         reply
     }
 
@@ -126,7 +128,7 @@ impl World {
 
     pub(crate) fn day_end(&mut self, through: &str) -> LoanStatus {
         loop {
-            let reply = self.run(&LoanCommand::DayEnd { through: date(through) });
+            let reply = self.run(&LoanCommand::DayEnd { through: date(through), loans_max: 0 });
             let LoanReply::DayEnd(reply) = reply else { panic!("day-end is answered: {reply:?}") };
             if reply.is_done {
                 return reply.outcome.status;
@@ -153,7 +155,7 @@ impl World {
 
     /// The loan as a look-up shows it.
     pub(crate) fn view(&self) -> LoanView {
-        self.book.loans().view(1).unwrap()
+        self.book.loans().view(1, self.book.accounts()).unwrap()
     }
 
     pub(crate) fn held(&self, id: AccountId) -> i128 {
