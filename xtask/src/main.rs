@@ -46,6 +46,10 @@ const BLESS: &[Step] = &[
         arguments: &["test", "--package", "fen-script", "--test", "scripts", "the_model"],
         variable: Some(("FEN_BLESS", "1")),
     },
+    Step {
+        arguments: &["test", "--package", "fen-script", "--test", "scripts", "the_book_tells_loans"],
+        variable: Some(("FEN_BLESS", "1")),
+    },
     step(&["test", "--package", "fen-script"]),
 ];
 

@@ -48,6 +48,12 @@ pub(crate) fn lines(subject: &mut dyn Subject) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
+/// That loans and control accounts agree, or what does not.
+pub(crate) fn of_loans(subject: &mut dyn Subject) -> Result<String, String> {
+    let faults = subject.loan_faults();
+    if faults.is_empty() { Ok("audit: loans = control accounts".to_owned()) } else { Err(faults.join("; ")) }
+}
+
 fn totals(accounts: &[Account], transfers: &[Transfer]) -> BTreeMap<u32, Totals> {
     let mut ledgers: BTreeMap<u32, Totals> = BTreeMap::new();
     for account in accounts {

@@ -1,6 +1,7 @@
 //! The book as a subject: in memory, all of its journal young.
 
 use crate::Subject;
+use fen_book::loan::view::LoanView;
 use fen_book::{
     Account, AccountFilter, AccountFlags, AccountId, BalanceLine, Book, Command, Position, QueryFilter,
     Recall, Reply, Stamp, Transfer, TransferId,
@@ -59,5 +60,11 @@ impl Subject for BookSubject {
     }
     fn query_transfers(&mut self, filter: &QueryFilter) -> Vec<Transfer> {
         self.book.query_young_transfers(filter)
+    }
+    fn loan(&mut self, id: u128) -> Option<LoanView> {
+        self.book.loans().view(id)
+    }
+    fn loan_faults(&mut self) -> Vec<String> {
+        self.book.loans().audit(self.book.accounts())
     }
 }

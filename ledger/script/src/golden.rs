@@ -59,9 +59,19 @@ impl Blessing {
     }
 }
 
-/// The scripts of this crate, `*.fen`, in order of their names.
+/// The scripts of accounts and transfers, `scripts/*.fen`, in order of their names.
 pub fn all() -> Result<Vec<PathBuf>, ScriptError> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    of_folder("scripts")
+}
+
+/// The scripts of loans, `scripts/loans/*.fen`, in order of their names. The model knows no loans: these are told on
+/// the book and on ledgers.
+pub fn loans() -> Result<Vec<PathBuf>, ScriptError> {
+    of_folder("scripts/loans")
+}
+
+fn of_folder(name: &str) -> Result<Vec<PathBuf>, ScriptError> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let file = |source| ScriptError::File { path: folder.clone(), source };
     let mut paths = Vec::new();
     for entry in fs::read_dir(&folder).map_err(file)? {

@@ -28,6 +28,7 @@
 //! account field=value ...                        an event written field by field, in minor units
 //! transfer field=value ...
 //! again field=value ...                          the last such event, with these fields changed
+//! product, disburse, repay, day-end, ...         loans: see the module `loans`
 //! ```
 //!
 //! Stamps are written as a day, as `now`, or as the name of a record, with `+1` or `-1` nanoseconds. Names become
@@ -40,6 +41,7 @@ mod book;
 mod events;
 mod file;
 pub mod golden;
+mod loans;
 mod look;
 mod money;
 mod names;

@@ -52,11 +52,13 @@ impl Book {
 pub(crate) struct Names {
     accounts: Book,
     transfers: Book,
+    loans: Book,
+    products: Book,
 }
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Self { accounts: Book::new(), transfers: Book::new() }
+        Self { accounts: Book::new(), transfers: Book::new(), loans: Book::new(), products: Book::new() }
     }
 
     pub(crate) fn account(&mut self, word: &str) -> AccountId {
@@ -65,6 +67,19 @@ impl Names {
 
     pub(crate) fn transfer(&mut self, word: &str) -> TransferId {
         TransferId::new(self.transfers.id(word))
+    }
+
+    pub(crate) fn loan(&mut self, word: &str) -> u128 {
+        self.loans.id(word)
+    }
+
+    pub(crate) fn product(&mut self, word: &str) -> u128 {
+        self.products.id(word)
+    }
+
+    /// Lets a name stand for a product's own id.
+    pub(crate) fn name_product(&mut self, word: &str, id: u128) {
+        self.products.ids.insert(word.to_owned(), id);
     }
 
     pub(crate) fn of_account(&self, id: AccountId) -> String {

@@ -6,6 +6,7 @@ use crate::names::Names;
 use crate::send::{Batch, LastBefore};
 use crate::words::Words;
 use crate::{audit, time};
+use fen_book::loan::product_status::ProductStatus;
 use fen_book::{
     AccountOpening, CreateAccountStatus, CreateTransferStatus, LedgerCode, SetLimitStatus, Stamp, Transfer,
     TransferFlags, TransferId,
@@ -26,6 +27,10 @@ pub struct Run {
     pub transfer_statuses: BTreeSet<CreateTransferStatus>,
     /// Every status that came up for a limit.
     pub limit_statuses: BTreeSet<SetLimitStatus>,
+    /// The name of every status that came up for a loan event or a day-end.
+    pub loan_statuses: BTreeSet<&'static str>,
+    /// Every status that came up for a product.
+    pub product_statuses: BTreeSet<ProductStatus>,
 }
 
 /// Which kind of event the last line of fields wrote.
@@ -46,6 +51,11 @@ pub(crate) struct Runner<'s> {
     pub(crate) last_account: AccountOpening,
     pub(crate) last_transfer: Transfer,
     pub(crate) last_kind: Option<Kind>,
+    /// The currencies of products and loans, by id.
+    pub(crate) product_ledgers: BTreeMap<u128, LedgerCode>,
+    pub(crate) loan_ledgers: BTreeMap<u128, LedgerCode>,
+    /// Whether any line was about loans, so that the audit is too.
+    pub(crate) tells_loans: bool,
     pub(crate) run: Run,
 }
 
@@ -67,6 +77,9 @@ pub(crate) fn run(acts: &[Act], subject: Box<dyn Subject + '_>) -> Result<Run, S
         last_account: AccountOpening::default(),
         last_transfer: Transfer::default(),
         last_kind: None,
+        product_ledgers: BTreeMap::new(),
+        loan_ledgers: BTreeMap::new(),
+        tells_loans: false,
         run: Run::default(),
     };
     for act in acts {
@@ -85,6 +98,9 @@ pub(crate) fn run(acts: &[Act], subject: Box<dyn Subject + '_>) -> Result<Run, S
             return Err(format!("the act from line {} ends within a batch or chain", act.first_line));
         }
         runner.answers.extend(audit::lines(runner.subject.as_mut())?);
+        if runner.tells_loans {
+            runner.answers.push(audit::of_loans(runner.subject.as_mut())?);
+        }
         runner.run.answers.push(std::mem::take(&mut runner.answers));
     }
     Ok(runner.run)
@@ -124,6 +140,7 @@ impl Runner<'_> {
                 let kind = self.last_kind.ok_or("no account or transfer has been written field by field")?;
                 self.fields(&mut words, kind, "again")?;
             }
+            verb if self.loan_line(verb, &mut words)? => {}
             verb => self.look(verb, &mut words)?,
         }
         words.done()

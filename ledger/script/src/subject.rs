@@ -1,5 +1,6 @@
 //! What a script is run on: anything that takes the book's commands and can be read.
 
+use fen_book::loan::view::LoanView;
 use fen_book::{
     Account, AccountFilter, AccountId, BalanceLine, Command, Position, QueryFilter, Reply, Stamp, Transfer,
     TransferId,
@@ -34,6 +35,14 @@ pub trait Subject {
     fn query_accounts(&mut self, filter: &QueryFilter) -> Vec<Account>;
     /// Transfers by what they bear.
     fn query_transfers(&mut self, filter: &QueryFilter) -> Vec<Transfer>;
+    /// A loan as of the business date.
+    fn loan(&mut self, id: u128) -> Option<LoanView> {
+        panic!("this form of the ledger tells no stories of loans, such as {id}'s")
+    }
+    /// What does not agree between loans and control accounts.
+    fn loan_faults(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl Subject for ModelLedger {

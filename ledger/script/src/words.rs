@@ -34,6 +34,24 @@ impl<'a> Words<'a> {
         word
     }
 
+    /// The next plain word, if it is one of these.
+    pub(crate) fn word_if_any_of(&mut self, wanted: &[&str]) -> Option<&'a str> {
+        let word = self.plain.get(self.next).copied().filter(|word| wanted.contains(word));
+        self.next += usize::from(word.is_some());
+        word
+    }
+
+    /// The options that nobody has asked for yet, in the order written.
+    pub(crate) fn unused_options(&mut self) -> Vec<(&'a str, &'a str)> {
+        let unused = self.options.iter_mut().filter(|(_, _, used)| !*used);
+        unused
+            .map(|option| {
+                option.2 = true;
+                (option.0, option.1)
+            })
+            .collect()
+    }
+
     /// Uses up the next plain word if it is this one.
     pub(crate) fn takes(&mut self, word: &str) -> bool {
         let found = self.plain.get(self.next) == Some(&word);

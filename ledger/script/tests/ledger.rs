@@ -7,10 +7,11 @@ use fen_book::{
     Account, AccountFilter, AccountId, BalanceLine, Command, Position, QueryFilter, Reply, Stamp, Transfer,
     TransferId,
 };
-use fen_ledger::{Body, Clock, Ledger, Options};
+use fen_ledger::{Body, Clock, Ledger, LoanView, Options};
 use fen_script::Subject;
 use fen_script::golden::{self, Blessing};
 use fen_store::disk::{Disk, MemoryDisk};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -112,6 +113,12 @@ impl Subject for OnDisk {
     fn query_transfers(&mut self, filter: &QueryFilter) -> Vec<Transfer> {
         self.ledger().query_transfers(filter).unwrap()
     }
+    fn loan(&mut self, id: u128) -> Option<LoanView> {
+        self.ledger().lookup_loans(&[id]).unwrap().remove(0)
+    }
+    fn loan_faults(&mut self) -> Vec<String> {
+        self.ledger().audit().unwrap().faults
+    }
 }
 
 /// A ledger in memory.
@@ -148,6 +155,12 @@ impl Subject for InMemory {
     fn query_transfers(&mut self, filter: &QueryFilter) -> Vec<Transfer> {
         self.0.query_transfers(filter).unwrap()
     }
+    fn loan(&mut self, id: u128) -> Option<LoanView> {
+        self.0.lookup_loans(&[id]).unwrap().remove(0)
+    }
+    fn loan_faults(&mut self) -> Vec<String> {
+        self.0.audit().unwrap().faults
+    }
 }
 
 fn answer(ledger: &Ledger, command: &Command<'_>) -> Reply {
@@ -164,9 +177,16 @@ fn answer(ledger: &Ledger, command: &Command<'_>) -> Reply {
     ledger.submit(body).unwrap().wait().unwrap()
 }
 
+/// Every script, of accounts and transfers and of loans.
+fn stories() -> Vec<PathBuf> {
+    let mut paths = golden::all().unwrap();
+    paths.extend(golden::loans().unwrap());
+    paths
+}
+
 #[test]
 fn the_ledger_in_memory_answers_as_blessed() {
-    for path in golden::all().unwrap() {
+    for path in stories() {
         let open = |start| Box::new(InMemory(Ledger::in_memory(start))) as Box<dyn Subject>;
         golden::script(&path, Blessing::Check, open).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -179,7 +199,7 @@ fn the_ledger_on_disk_answers_as_blessed_whatever_befalls_it() {
     let seeds = given("FEN_SEED").map_or(all, |seed| seed..seed + 1);
     println!("seeds {seeds:?}");
     for seed in seeds {
-        for path in golden::all().unwrap() {
+        for path in stories() {
             let open = |start| Box::new(OnDisk::new(start, seed)) as Box<dyn Subject>;
             golden::script(&path, Blessing::Check, open)
                 .unwrap_or_else(|error| panic!("seed {seed}: {error}"));

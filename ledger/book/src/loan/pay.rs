@@ -49,27 +49,33 @@ impl Life<'_> {
         rest
     }
 
-    /// Pays the components of the rows of one age, row after row, until the money or the rows are at an end.
+    /// Pays the components of the rows of one age, row after row, until the money or the rows are at an end. A row may
+    /// take nothing, where its interest has not begun to run: the next one is asked.
     fn pay_pass(&mut self, amount: Money, pass: &Pass<'_>, effect: &mut Effect) -> Money {
         let mut rest = amount;
+        let mut asked: Vec<u32> = Vec::new();
         while rest.is_positive() {
-            let keys = self.rows_to_pay(pass);
+            let keys = self.rows_to_pay(pass, &asked);
+            if keys.is_empty() {
+                break;
+            }
             let before = rest;
             for component in pass.components {
                 rest = self.pay_alike(rest, pass.on, *component, &keys, effect);
             }
             if rest == before {
-                break;
+                asked.extend(keys);
             }
         }
         rest
     }
 
-    /// The rows that the next money of a pass goes to: one, or all alike where it is spread.
-    fn rows_to_pay(&self, pass: &Pass<'_>) -> Vec<u32> {
+    /// The rows that the next money of a pass goes to: one, or all alike where it is spread; none that was asked in vain.
+    fn rows_to_pay(&self, pass: &Pass<'_>, asked: &[u32]) -> Vec<u32> {
         let owes = |row: &&Row| {
             let outstanding = row.outstanding();
             row.age(pass.on) == pass.age
+                && !asked.contains(&row.key)
                 && pass.components.iter().any(|component| outstanding[*component].is_positive())
         };
         let mut keys = self.rows.iter().filter(owes).map(|row| row.key);

@@ -556,7 +556,12 @@ fn check_amounts(life: &Life<'_>, act: &LoanAct, amount: Money) -> Result<(), St
             if amount > paid + life.overpaid - given_back { Err(Status::ExceedsRepaid) } else { Ok(()) }
         }
         LoanAct::Recover { .. } => {
-            let written_off: Money = life.rows.iter().map(|row| row.written_off.total()).sum();
+            let on = life.written_off_on.unwrap_or(Day::MAX);
+            let billed = |row: &Row| {
+                let unbilled = if row.due_on > on { row.written_off.interest } else { Money::ZERO };
+                row.written_off.total() - unbilled - row.fees_deferred(on).1
+            };
+            let written_off: Money = life.rows.iter().map(billed).sum();
             if amount + life.recovered > written_off { Err(Status::ExceedsWrittenOff) } else { Ok(()) }
         }
         LoanAct::OpenLine(_)

@@ -246,7 +246,6 @@ impl Product {
         let terms = Terms {
             principal: fen_terms::Money::ZERO,
             rate: stated(product.rate, own.rate)?.unwrap_or(Rate::annual(Percent::ZERO)),
-            timing: self.timing(own)?,
             amortisation: stated(product.amortisation, own.amortisation)?
                 .unwrap_or(Amortisation::EqualInstalment),
             interest: stated(product.interest, own.interest)?.unwrap_or(InterestMethod::Declining),
@@ -260,6 +259,8 @@ impl Product {
             disbursements: Vec::new(),
             later_draws: stated(product.later_draws, own.later_draws)?.unwrap_or(LaterDraws::RemainingTerm),
             fees: Vec::new(),
+            // Last, so that a term that both sides state is told before one that none does.
+            timing: self.timing(own)?,
         };
         if self.is_rate_outside(terms.rate.percent) {
             return Err(LoanStatus::RateOutsideProduct);

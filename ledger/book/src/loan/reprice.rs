@@ -197,13 +197,23 @@ impl Life<'_> {
         let Some(span) = &row.span else { return BigRational::zero() };
         let mut exact = BigRational::zero();
         for (from, to) in self.stretches(row.from, until, as_of) {
-            let owed = self.owed_on(from, as_of);
+            let owed = self.bearing_on(from, as_of);
             if owed.is_positive() {
                 let factor = accrual::factor(self.contract, self.rate_on(from), span, from, to);
                 exact += accrual::exact(owed) * factor;
             }
         }
         exact
+    }
+
+    /// What bears ordinary interest at the end of a day. Where interest is as planned, principal that is paid late bears
+    /// interest for lateness instead, so no more than was planned; and what was paid early bears none.
+    fn bearing_on(&self, day: Day, as_of: Option<Day>) -> Money {
+        let owed = self.owed_on(day, as_of);
+        match self.contract.interest_on {
+            InterestOn::Schedule => owed.min(self.owed_on(day, None)),
+            InterestOn::Balance => owed,
+        }
     }
 
     /// The days between which neither what is owed nor the rate changes.

@@ -21,11 +21,11 @@ impl Life<'_> {
     ) -> Result<(), LoanStatus> {
         let is_later = |row: &Row| row.kind == RowKind::Instalment && row.due_on > on;
         let is_touched = |row: &Row| !row.paid.total().is_zero() || !row.credited.is_zero();
-        if self.rows.iter().any(|row| is_later(row) && is_touched(row)) {
-            return Err(LoanStatus::InstalmentsPaidInAdvance);
-        }
         if !self.outstanding().principal.is_positive() {
             return Err(LoanStatus::NothingOwed);
+        }
+        if self.rows.iter().any(|row| is_later(row) && is_touched(row)) {
+            return Err(LoanStatus::InstalmentsPaidInAdvance);
         }
         let mut due_dates = self.new_due_dates(first_due_on, periods, on)?;
         let (arrears, credited) = self.take_up(on, is_later);

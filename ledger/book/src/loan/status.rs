@@ -148,10 +148,10 @@ loan_statuses! {
     PeriodsMustExceedPast = 370, "periods_must_exceed_past";
     /// A bare list of due days can't be stretched.
     PeriodMustBeKnown = 380, "period_must_be_known";
+    /// There is nothing left to spread anew.
+    NothingOwed = 385, "nothing_owed";
     /// What is to fall away was paid in advance.
     InstalmentsPaidInAdvance = 390, "instalments_paid_in_advance";
-    /// There is nothing left to spread anew.
-    NothingOwed = 395, "nothing_owed";
     /// Reschedules name a day pair, a rate or a count, or a first due day with a count: one of these.
     RescheduleMustNameOne = 400, "reschedule_must_name_one";
     /// The product fixes a term that the loan states otherwise.
