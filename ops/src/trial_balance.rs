@@ -95,7 +95,11 @@ fn words(lines: &[TrialBalanceLine], sums: &[(u32, Total, Total)], is_balanced: 
     ];
     let mut rows = Vec::new();
     for (ledger, debits, credits) in sums {
-        for line in lines.iter().filter(|line| line.ledger == *ledger) {
+        let is_told = |line: &&TrialBalanceLine| {
+            let is_bare = line.debits == Total::default() && line.credits == Total::default();
+            line.ledger == *ledger && !(line.role.is_some() && is_bare)
+        };
+        for line in lines.iter().filter(is_told) {
             let name = line.role.map_or_else(
                 || format!("code {}", line.code),
                 |role| format!("loans: {}", role.replace('_', " ")),
