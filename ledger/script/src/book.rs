@@ -62,7 +62,7 @@ impl Subject for BookSubject {
         self.book.query_young_transfers(filter)
     }
     fn loan(&mut self, id: u128) -> Option<LoanView> {
-        self.book.loans().view(id)
+        self.book.loans().view(id, self.book.accounts())
     }
     fn loan_faults(&mut self) -> Vec<String> {
         self.book.loans().audit(self.book.accounts())

@@ -168,7 +168,8 @@ impl Runner<'_> {
         let Order::DayEnd(through) = read(&fields)? else { return Err("no day-end".to_owned()) };
         let mut loans = 0_u64;
         loop {
-            let LoanReply::DayEnd(chunk) = self.loan_command(&LoanCommand::DayEnd { through }) else {
+            let LoanReply::DayEnd(chunk) = self.loan_command(&LoanCommand::DayEnd { through, loans_max: 0 })
+            else {
                 return Err("day-end is answered".to_owned());
             };
             loans += u64::from(chunk.loans);

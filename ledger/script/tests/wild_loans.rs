@@ -234,7 +234,8 @@ impl World {
                 self.loans(&LoanCommand::Orders(orders));
             }
             Ok(Order::DayEnd(through)) => loop {
-                let LoanReply::DayEnd(chunk) = self.loans(&LoanCommand::DayEnd { through }) else {
+                let LoanReply::DayEnd(chunk) = self.loans(&LoanCommand::DayEnd { through, loans_max: 0 })
+                else {
                     panic!("a day-end is answered")
                 };
                 if chunk.is_done {
