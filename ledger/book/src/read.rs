@@ -10,7 +10,7 @@ use crate::journal::Chunk;
 use crate::quantity::{AccountId, AccountSlot, RecordNumber, STAMP_MAX, Stamp};
 use crate::transfer::{Transfer, TransferFlags};
 use core::ops::Range;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// An inclusive range of stamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -242,6 +242,34 @@ impl Book {
         Some(before.unwrap_or_else(|| self.accounts.get(slot).balances()))
     }
 
+    /// Calls `note` with what each account had before a record, of those with an entry in the young records from it
+    /// on; one account may come several times, the first counts.
+    pub fn young_standing(&self, number: RecordNumber, mut note: impl FnMut(AccountSlot, Balances)) {
+        for chunk in self.young.chunks() {
+            let passed =
+                usize::try_from(number.get().saturating_sub(chunk.first().get())).unwrap_or(usize::MAX);
+            if passed >= chunk.records.len() {
+                continue;
+            }
+            let mut standing: BTreeMap<AccountSlot, Balances> =
+                chunk.touches.iter().map(|touch| (touch.slot, touch.opening)).collect();
+            let mut part_posts = chunk.part_posts.iter().peekable();
+            for (position, (record, slots)) in chunk.records.iter().zip(&chunk.slots).enumerate().take(passed)
+            {
+                let part = part_posts.next_if(|part| wide(AccountSlot::new(part.position)) == position);
+                let released = part.map_or(record.amount, |part| part.pending_amount);
+                for (side, slot) in slots.iter().enumerate() {
+                    if let Some(balances) = standing.get_mut(slot) {
+                        post(balances, side, record, released);
+                    }
+                }
+            }
+            for (slot, balances) in standing {
+                note(slot, balances);
+            }
+        }
+    }
+
     /// The young record with that number.
     pub fn young_record(&self, number: RecordNumber) -> Option<&Transfer> {
         let chunk = self.young.chunks().rev().find(|chunk| chunk.first() <= number)?;
@@ -277,6 +305,25 @@ impl Book {
 
 const HOLDS: &str = "a record moves balances as it did when it was posted";
 
+/// Posts a record to the balances of its debit account (side 0) or its credit account (side 1).
+fn post(balances: &mut Balances, side: usize, record: &Transfer, released: crate::Amount) {
+    let (pending, posted) = if side == 0 {
+        (&mut balances.debits_pending, &mut balances.debits_posted)
+    } else {
+        (&mut balances.credits_pending, &mut balances.credits_posted)
+    };
+    if record.flags.contains(TransferFlags::PENDING) {
+        *pending = pending.checked_add(record.amount).expect(HOLDS);
+    } else if record.pending_id.is_zero() {
+        *posted = posted.checked_add(record.amount).expect(HOLDS);
+    } else {
+        *pending = pending.checked_sub(released).expect(HOLDS);
+        if record.flags.contains(TransferFlags::POST_PENDING_TRANSFER) {
+            *posted = posted.checked_add(record.amount).expect(HOLDS);
+        }
+    }
+}
+
 /// One account's way through one chunk.
 struct Follow<'a> {
     chunk: &'a Chunk,
@@ -295,21 +342,8 @@ impl Follow<'_> {
                 continue;
             }
             let released = part.map_or(record.amount, |part| part.pending_amount);
-            let (pending, posted) = if slots[0] == self.slot {
-                (&mut balances.debits_pending, &mut balances.debits_posted)
-            } else {
-                (&mut balances.credits_pending, &mut balances.credits_posted)
-            };
-            if record.flags.contains(TransferFlags::PENDING) {
-                *pending = pending.checked_add(record.amount).expect(HOLDS);
-            } else if record.pending_id.is_zero() {
-                *posted = posted.checked_add(record.amount).expect(HOLDS);
-            } else {
-                *pending = pending.checked_sub(released).expect(HOLDS);
-                if record.flags.contains(TransferFlags::POST_PENDING_TRANSFER) {
-                    *posted = posted.checked_add(record.amount).expect(HOLDS);
-                }
-            }
+            let side = usize::from(slots[0] != self.slot);
+            post(&mut balances, side, record, released);
             let position = u64::try_from(position).unwrap_or(u64::MAX);
             line(RecordNumber::new(self.chunk.first().get().saturating_add(position)), record, balances);
         }

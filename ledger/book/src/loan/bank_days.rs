@@ -74,12 +74,15 @@ impl BankDays {
     }
 
     /// The last stamp of a day: what is booked up to it is in the day's closing balance. `None` for today and days
-    /// to come. Days before the bank's first are those of the calendar, as are all days of a bank that never rolled
-    /// one; of these the last is the one that holds `now`.
+    /// to come. Days before the bank's first are those of the calendar, but that the last of them ends where the first
+    /// begins; so are all days of a bank that never rolled one: of these the last is the one that holds `now`.
     pub fn close_of(&self, day: Day, now: Stamp) -> Option<Stamp> {
         let next = self.begun.partition_point(|(begun, _)| *begun <= day);
         match self.begun.get(next) {
-            Some((_, stamp)) if next == 0 => Some(end_of_calendar_day(day).min(*stamp)),
+            Some((first, stamp)) if next == 0 => {
+                let is_last = day.plus_days(1) == Some(*first);
+                Some(if is_last { *stamp } else { end_of_calendar_day(day).min(*stamp) })
+            }
             Some((_, stamp)) => Some(*stamp),
             None if self.begun.is_empty() && calendar_day(now) > day => Some(end_of_calendar_day(day)),
             None => None,
@@ -89,10 +92,11 @@ impl BankDays {
     /// The business date on which a stamp was booked.
     pub fn day_of(&self, stamp: Stamp) -> BusinessDate {
         let begun = self.begun.partition_point(|(_, before)| *before < stamp);
-        let day = match begun.checked_sub(1).and_then(|last| self.begun.get(last)) {
-            Some((day, _)) => *day,
-            None => calendar_day(stamp),
-        };
+        let found = begun.checked_sub(1).and_then(|last| self.begun.get(last)).map(|(day, _)| *day);
+        let day = found.unwrap_or_else(|| {
+            let last = self.begun.first().and_then(|(first, _)| first.plus_days(-1));
+            last.map_or(calendar_day(stamp), |last| calendar_day(stamp).min(last))
+        });
         BusinessDate::new(day.number())
     }
 
@@ -132,6 +136,11 @@ mod tests {
             assert_eq!(days.day_of(Stamp::new(stamp)).get(), day(on).number(), "{stamp}");
         }
         assert_eq!(days.day_of(Stamp::new(100)).get(), 0, "by the calendar");
+        let mut late = BankDays::default();
+        late.begin(day("1970-01-03"), Stamp::new(9 * NANOSECONDS_PER_DAY));
+        let before = Stamp::new(8 * NANOSECONDS_PER_DAY);
+        assert_eq!(late.day_of(before).get(), 1, "the day before the first, whatever the calendar says");
+        assert_eq!(late.close_of(day("1970-01-02"), now), Some(Stamp::new(9 * NANOSECONDS_PER_DAY)));
     }
 
     #[test]
