@@ -19,12 +19,14 @@ mod fault;
 mod files;
 mod query;
 mod roots;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use entries::{AccountBalances, AccountTransfers, EntriesAsked};
 pub use fault::{JournalFault, Piece};
 pub use query::{QueryTransfers, Records};
+pub use sums::Standing;
 
 use crate::disk::Disk;
 use crate::index::{KeyKind, Run, SegmentEntries, candidates, due, merge};

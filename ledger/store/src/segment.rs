@@ -5,7 +5,7 @@
 //! blocks      256 records each, by columns                             256 of them
 //! accounts    who the touched accounts are, 256 a page, by slot
 //! touches     opening balances, the segment before, which blocks have entries; 256 a page
-//! directory   ends of the pieces, stamps of the blocks, zone
+//! directory   ends of the pieces, stamps of the blocks, zone, sums by ledger and code
 //! trailer     where the directory is, number, format, magic            32 bytes
 //! ```
 //!
@@ -29,12 +29,14 @@ mod directory;
 mod encode;
 mod piece;
 mod reading;
+mod sums;
 #[cfg(test)]
 pub(crate) mod testing;
 mod zone;
 
 pub use accounts::{BlockSet, TouchedAccount};
 pub use encode::encode;
+pub use sums::{CodeFlow, Flow};
 pub use zone::{Fields, Span, Zone};
 
 pub(crate) use accounts::AccountPage;
@@ -49,7 +51,7 @@ use crate::disk::File;
 use crate::journal::{JournalFault, Piece};
 use accounts::{TouchPage, place};
 use directory::Directory;
-use fen_book::{AccountId, AccountSlot, CHUNK_RECORDS, RecordNumber, Stamp, Transfer};
+use fen_book::{AccountId, AccountSlot, Balances, CHUNK_RECORDS, RecordNumber, Stamp, Transfer};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -258,6 +260,21 @@ impl Segment {
         };
         let reference = number * narrow(PAGE_ACCOUNTS) + narrow(row);
         Ok(TouchedAccount { id: page.id(row), slot: page.slot(row), reference, opening, previous, blocks })
+    }
+
+    /// Calls `each` with what every touched account had before the segment, in the order of their references.
+    pub(crate) fn openings(&self, each: &mut dyn FnMut(AccountSlot, Balances)) -> Result<(), JournalFault> {
+        for number in 0..narrow(self.directory.account_page_ends.len()) {
+            let page = self.account_page(number)?;
+            let range =
+                self.directory.touch_page(number).ok_or_else(|| self.nowhere(Piece::TouchPage(number)))?;
+            let rows = self.directory.page_rows(number);
+            let touches = TouchPage::read(&self.home(), number, rows, &range)?;
+            for row in 0..rows {
+                each(page.slot(row), touches.opening(row));
+            }
+        }
+        Ok(())
     }
 
     /// The slot of an account, found without a book by looking through the dictionary.

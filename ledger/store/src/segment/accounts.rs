@@ -281,19 +281,25 @@ impl TouchPage {
         self.blocks_at + counts.iter().map(|count| BlockSet::bytes_of(*count)).sum::<usize>()
     }
 
-    /// The account's balances, the segment before (as its distance), and its blocks.
-    pub(crate) fn touch(&self, row: usize) -> (Balances, u64, BlockSet) {
+    /// What the account had before the segment.
+    pub(crate) fn opening(&self, row: usize) -> Balances {
         let bytes = self.body.bytes();
         let balance = |index: usize| {
             let at = BALANCES + 2 * index;
             Amount::new(from_halves(self.columns.get(bytes, at, row), self.columns.get(bytes, at + 1, row)))
         };
-        let opening = Balances {
+        Balances {
             debits_pending: balance(0),
             debits_posted: balance(1),
             credits_pending: balance(2),
             credits_posted: balance(3),
-        };
+        }
+    }
+
+    /// The account's balances, the segment before (as its distance), and its blocks.
+    pub(crate) fn touch(&self, row: usize) -> (Balances, u64, BlockSet) {
+        let bytes = self.body.bytes();
+        let opening = self.opening(row);
         let start = self.blocks_start(row);
         let end = start + BlockSet::bytes_of(self.block_count(row));
         let blocks = BlockSet::decode(bytes.get(start..end).unwrap_or_default());

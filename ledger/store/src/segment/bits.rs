@@ -139,6 +139,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Whether nothing follows.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.end
+    }
+
     /// That what stands here cannot be.
     pub(crate) fn malformed(&self) -> Malformed {
         Malformed { at: self.at }

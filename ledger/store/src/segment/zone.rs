@@ -1,6 +1,7 @@
 //! What values a segment holds, so that a question can pass it by without reading it.
 
 use super::bits::{Cursor, Malformed, narrow, put_varint};
+use super::sums::{self, CodeFlow};
 use fen_book::{QueryFilter, Stamp, Transfer, TransferId};
 
 /// The most codes or ledgers that a zone lists one by one.
@@ -42,6 +43,8 @@ pub struct Zone {
     pub transfers: u32,
     /// The fields that can be asked for.
     pub fields: Option<Fields>,
+    /// What the transfers come to, by rising ledger and code; `None` where there are too many to keep.
+    pub sums: Option<Vec<CodeFlow>>,
 }
 
 /// The spans of the fields that a query can name.
@@ -75,7 +78,8 @@ impl Zone {
     /// The zone of these records, of which there is at least one.
     pub(crate) fn of(records: &[Transfer]) -> Self {
         let first = records.first().expect("a segment has records");
-        let mut zone = Self { stamps: Span::of(first.timestamp), ids: None, transfers: 0, fields: None };
+        let mut zone =
+            Self { stamps: Span::of(first.timestamp), ids: None, transfers: 0, fields: None, sums: None };
         for record in records {
             zone.stamps.widen(record.timestamp);
             if !record.id.is_zero() {
@@ -86,6 +90,7 @@ impl Zone {
                 zone.fields.get_or_insert_with(|| Fields::of(record)).widen(record);
             }
         }
+        zone.sums = sums::sums_of(records);
         zone
     }
 
@@ -112,6 +117,7 @@ impl Zone {
         if let Some(fields) = &self.fields {
             fields.encode(out);
         }
+        sums::encode(&self.sums, out);
     }
 
     pub(crate) fn decode(cursor: &mut Cursor<'_>, records: usize) -> Result<Self, Malformed> {
@@ -125,7 +131,8 @@ impl Zone {
         };
         let transfers = narrow(cursor.count(records)?);
         let fields = if transfers == 0 { None } else { Some(Fields::decode(cursor)?) };
-        Ok(Self { stamps, ids, transfers, fields })
+        let sums = sums::decode(cursor)?;
+        Ok(Self { stamps, ids, transfers, fields, sums })
     }
 }
 
