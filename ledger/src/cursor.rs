@@ -5,7 +5,7 @@
 //! that place, and refuses it. To whoever holds it it is a text without meaning.
 //!
 //! **Invariants.** A page that begins at a cursor tells exactly the entries behind it, whatever was booked since.
-//! Tested in `ledger/tests/statement.rs`.
+//! Tested in `ledger/tests/history`.
 
 use crate::fault::{Answer, Fault};
 use fen_book::{AccountId, RecordNumber, Stamp, Transfer};

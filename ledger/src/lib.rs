@@ -36,6 +36,7 @@
 //! from any number of threads; those that wait together share one sync of the disk.
 
 mod apply;
+mod as_of;
 mod audit;
 mod body;
 mod checkpoint;
@@ -44,6 +45,7 @@ mod cursor;
 mod digest;
 mod durable;
 mod fault;
+pub mod feed;
 mod format;
 pub mod history;
 pub mod loan_postings;
@@ -53,9 +55,11 @@ pub mod proof;
 pub mod reports;
 mod room;
 mod seal;
+pub mod search;
 pub mod shard;
 pub mod statement;
 mod tidy;
+pub mod turnover;
 
 use crate::durable::{Durable, stopped};
 use crate::memory::Memory;
@@ -71,6 +75,7 @@ pub use clock::{Clock, SystemClock};
 pub use cursor::{Cursor, Direction};
 pub use durable::{Options, Recovery};
 pub use fault::{Answer, Fault};
+pub use feed::{Change, FeedAsked, FeedPage, FeedPosition};
 pub use fen_book::loan::command::{LoanCommand, LoanReply};
 pub use fen_book::loan::order::LoanId;
 pub use fen_book::loan::view::LoanView;
@@ -81,7 +86,9 @@ pub use fen_book::{
     STAMP_MAX, SetLimitStatus, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 pub use loan_postings::{control_role, loan_posting};
+pub use search::{AccountSearch, TransferSearch};
 pub use statement::{Period, Statement, StatementAsked, StatementLine};
+pub use turnover::{Split, Turnover, TurnoverAsked, Turnovers};
 
 enum Keep {
     Memory(Box<Mutex<Memory>>),

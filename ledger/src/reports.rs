@@ -51,6 +51,19 @@ impl Ledger {
         self.read(trial_balance)
     }
 
+    /// The same as it stood at the end of a business date; see the module `as_of`.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`](crate::Fault::Stopped); [`Fault::Damaged`](crate::Fault::Damaged), where a segment from then
+    /// on cannot be read.
+    pub fn trial_balance_as_of(&self, date: BusinessDate) -> Answer<Vec<TrialBalanceLine>> {
+        self.look_as_of(date, |then| {
+            let mut lines = BTreeMap::new();
+            then.accounts().for_each(|account| add(&mut lines, &account));
+            lines.into_values().collect()
+        })
+    }
+
     /// The loan book as it stands.
     ///
     /// # Errors

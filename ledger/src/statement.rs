@@ -9,7 +9,7 @@
 //! **Invariants.** A page costs what it tells, and at most one segment for each of the two balances. A damaged piece
 //! is named in [`Statement::faults`], and what lies behind it is told all the same.
 //!
-//! Limits: [`LINES_MAX`] lines a page. Tested in `ledger/tests/statement.rs`.
+//! Limits: [`LINES_MAX`] lines a page. Tested in `ledger/tests/history`.
 
 use crate::cursor::{Cursor, Direction};
 use crate::fault::{Answer, Fault, words};
@@ -104,7 +104,7 @@ pub struct Statement {
 
 /// One end of a period.
 #[derive(Clone, Copy)]
-enum Bound {
+pub(crate) enum Bound {
     /// This record.
     Number(RecordNumber),
     /// The first sealed record with this stamp or a later one.
@@ -126,7 +126,7 @@ pub struct Near {
     days: BankDays,
 }
 
-fn bound(book: &Book, stamp: Stamp) -> Bound {
+pub(crate) fn bound(book: &Book, stamp: Stamp) -> Bound {
     match book.young_number_at_stamp(stamp) {
         Some(number) => Bound::Number(number),
         None if stamp.is_zero() || book.first_young().is_zero() => Bound::Number(RecordNumber::ZERO),
@@ -143,7 +143,7 @@ fn day(date: BusinessDate) -> Day {
 }
 
 /// The stamps of a period: the first of it, and the first behind it; `None` for no end.
-fn stamps(period: &Period, book: &Book) -> (Stamp, Option<Stamp>) {
+pub(crate) fn stamps(period: &Period, book: &Book) -> (Stamp, Option<Stamp>) {
     let days = book.loans().days();
     let close = |day: Day| days.close_of(day, book.clock()).map(after);
     match period {

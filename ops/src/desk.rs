@@ -26,8 +26,8 @@ pub(crate) trait Desk {
     fn loan(&self, id: LoanId) -> Result<Option<LoanView>, Failure>;
     /// The loan book.
     fn portfolio(&self) -> Result<Portfolio, Failure>;
-    /// The sums of accounts, by ledger and code.
-    fn trial_balance(&self) -> Result<Vec<TrialBalanceLine>, Failure>;
+    /// The sums of accounts, by ledger and code: now, or at the end of a business date.
+    fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure>;
     /// How far day-end is.
     fn day_end_status(&self) -> Result<DayEndStatus, Failure>;
     /// Takes one chunk of the way to the end of a day.
@@ -79,8 +79,11 @@ impl Desk for LedgerDesk {
         heard(self.ledger.portfolio())
     }
 
-    fn trial_balance(&self) -> Result<Vec<TrialBalanceLine>, Failure> {
-        heard(self.ledger.trial_balance())
+    fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure> {
+        heard(match as_of {
+            Some(date) => self.ledger.trial_balance_as_of(date),
+            None => self.ledger.trial_balance(),
+        })
     }
 
     fn day_end_status(&self) -> Result<DayEndStatus, Failure> {

@@ -16,6 +16,7 @@ mod dev;
 mod exec;
 mod exit;
 mod faults;
+mod feed;
 mod ids;
 mod import;
 mod loan;
@@ -28,6 +29,7 @@ mod schedule;
 mod start;
 mod statement;
 mod trial_balance;
+mod turnover;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +57,7 @@ enum Command {
     Demo(demo::Arguments),
     Dev(dev::Arguments),
     Exec(exec::Arguments),
+    Feed(feed::Arguments),
     Import(import::Arguments),
     Loan(loan::Arguments),
     Portfolio(portfolio::Arguments),
@@ -63,6 +66,7 @@ enum Command {
     Start(start::Arguments),
     Statement(statement::Arguments),
     TrialBalance(trial_balance::Arguments),
+    Turnover(turnover::Arguments),
     Verify(verify::Arguments),
 }
 
@@ -87,6 +91,7 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
         Command::Demo(demo::Arguments {}) => demo::run(fen.json),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Exec(arguments) => exec::run(arguments),
+        Command::Feed(arguments) => feed::run(arguments),
         Command::Import(arguments) => import::run(arguments, fen.json),
         Command::Proof(arguments) => proof::run(arguments, fen.json),
         Command::Loan(arguments) => loan::run(arguments, fen.json),
@@ -95,6 +100,7 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
         Command::Start(arguments) => start::run(arguments),
         Command::Statement(arguments) => statement::run(arguments, fen.json),
         Command::TrialBalance(arguments) => trial_balance::run(arguments, fen.json),
+        Command::Turnover(arguments) => turnover::run(arguments, fen.json),
         Command::Verify(arguments) => verify::run(arguments, fen.json),
     }
 }

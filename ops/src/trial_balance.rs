@@ -1,28 +1,34 @@
 //! `fen trial-balance`: the sums of all accounts, kind by kind, and that debits equal credits.
 
-use crate::desk::Books;
+use crate::desk::{self, Books};
 use crate::exit::{Exit, Failure, say};
 use crate::print::{self, Column, count};
 use clap::Args;
-use fen_ledger::Total;
 use fen_ledger::reports::TrialBalanceLine;
+use fen_ledger::{BusinessDate, Total};
+use fen_terms::Day;
 use serde::Serialize;
 
 /// The trial balance: what the accounts of each kind come to, and that debits equal credits.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   fen trial-balance --data ./books
+  fen trial-balance --data ./books --as-of 2026-03-31
 
 Accounts are taken together by ledger and code; control accounts of loans by what they are for.
 Exits 0 when debits equal credits in every ledger, 1 when they do not, 3 when the books cannot be opened.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     books: Books,
+    /// As it stood at the end of this business date.
+    #[arg(long, value_name = "DATE", value_parser = desk::day)]
+    as_of: Option<Day>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
-    let lines = arguments.books.desk()?.trial_balance()?;
+    let as_of = arguments.as_of.map(|day| BusinessDate::new(day.number()));
+    let lines = arguments.books.desk()?.trial_balance(as_of)?;
     let sums = sums(&lines);
     let is_balanced = sums.iter().all(|(_, debits, credits)| debits == credits);
     say(&if json { in_json(&lines, is_balanced)? } else { words(&lines, &sums, is_balanced) })?;

@@ -1,175 +1,16 @@
 //! Statements against the plain re-adding of all that was posted: every page, every balance, every period, of
 //! accounts that are in every block and of such that are hardly anywhere; before and after sealing, and with pieces
 //! of history damaged or gone.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+use crate::world::{CASH, Posting, SLEEPER, World, open, posting, segment, world};
 use fen_ledger::{
     Account, AccountId, Amount, Balances, BusinessDate, Code, CreateTransferStatus, Cursor, Direction, Fault,
-    Ledger, LedgerCode, LoanCommand, Options, Period, Stamp, Statement, StatementAsked, StatementLine,
-    SystemClock, Transfer, TransferFlags, TransferId,
+    Ledger, LedgerCode, LoanCommand, Period, Stamp, Statement, StatementAsked, StatementLine, Transfer,
+    TransferId,
 };
-use fen_store::disk::{Disk, MemoryDisk};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// The bank's cash: in every other transfer.
-const CASH: u128 = 1;
-const ACCOUNTS: u128 = 400;
-/// Has entries in the first transfers only, and one in the last.
-const SLEEPER: u128 = 401;
-/// Four sealed chunks, and a young one that is not full.
-const TRANSFERS: u128 = 4 * 65_536 + 9_000;
-const BATCH: usize = 8_000;
-
-fn random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *seed;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// A transfer, and how it moves both its accounts: reserved, released, posted.
-struct Posting {
-    transfer: Transfer,
-    moves: [u128; 3],
-}
-
-fn posting(id: u128, seed: &mut u64) -> Posting {
-    let draw = u128::from(random(seed));
-    let sleeps = id <= 20 || id == TRANSFERS;
-    let debit = if sleeps {
-        SLEEPER
-    } else if draw.is_multiple_of(2) {
-        CASH
-    } else {
-        2 + draw / 2 % (ACCOUNTS - 2)
-    };
-    let credit = 2 + (debit + 1 + (draw >> 32) % (ACCOUNTS - 4)) % (ACCOUNTS - 2);
-    let credit = if credit == debit { CASH } else { credit };
-    let amount = 1 + (draw >> 48) % 1_000;
-    let flags = if id % 10 == 7 { TransferFlags::PENDING } else { TransferFlags::NONE };
-    let moves = if id % 10 == 7 { [amount, 0, 0] } else { [0, 0, amount] };
-    let transfer = Transfer {
-        id: TransferId::new(id),
-        debit_account_id: AccountId::new(debit),
-        credit_account_id: AccountId::new(credit),
-        amount: Amount::new(amount),
-        ledger: LedgerCode::new(156),
-        code: Code::new(1 + u16::try_from(draw % 3).unwrap()),
-        flags,
-        ..Transfer::default()
-    };
-    Posting { transfer, moves }
-}
-
-/// The post of a part, or the void, of the pending transfer before it.
-fn ending(id: u128, pending: &Transfer) -> Posting {
-    let amount = pending.amount.get();
-    let part = amount.div_ceil(2);
-    let (flags, posted) = if id % 20 == 8 {
-        (TransferFlags::POST_PENDING_TRANSFER, part)
-    } else {
-        (TransferFlags::VOID_PENDING_TRANSFER, 0)
-    };
-    let transfer = Transfer {
-        id: TransferId::new(id),
-        pending_id: pending.id,
-        amount: Amount::new(posted),
-        flags,
-        ..Transfer::default()
-    };
-    Posting { transfer, moves: [0, amount, posted] }
-}
-
-struct World {
-    disk: MemoryDisk,
-    ledger: Ledger,
-    /// As the ledger shows them, with what each moved.
-    posted: Vec<(Transfer, [u128; 3])>,
-}
-
-fn open(disk: &MemoryDisk) -> Ledger {
-    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let options = Options { checkpoint_bytes: 8 << 20, ..Options::default() };
-    Ledger::open_on(&shared, Arc::new(SystemClock), &options).unwrap()
-}
-
-fn world() -> World {
-    let disk = MemoryDisk::new();
-    let ledger = open(&disk);
-    let account = |id| Account {
-        id: AccountId::new(id),
-        ledger: LedgerCode::new(156),
-        code: Code::new(1),
-        ..Account::default()
-    };
-    ledger.create_accounts(&(1..=SLEEPER).map(account).collect::<Vec<_>>()).unwrap();
-    let mut world = World { disk, ledger, posted: Vec::new() };
-    let mut seed = 11;
-    let mut all: Vec<Posting> = Vec::new();
-    for id in 1..=TRANSFERS {
-        let next = match all.last().filter(|last| last.transfer.flags.contains(TransferFlags::PENDING)) {
-            Some(pending) => ending(id, &pending.transfer),
-            None => posting(id, &mut seed),
-        };
-        all.push(next);
-    }
-    world.post(&all);
-    world
-}
+use fen_store::disk::Disk;
 
 impl World {
-    fn post(&mut self, all: &[Posting]) {
-        for batch in all.chunks(BATCH) {
-            let transfers: Vec<Transfer> = batch.iter().map(|posting| posting.transfer).collect();
-            let outcomes = self.ledger.create_transfers(&transfers).unwrap();
-            for (posting, outcome) in batch.iter().zip(outcomes) {
-                assert_eq!(outcome.status, CreateTransferStatus::Created, "{:?}", posting.transfer);
-                let mut shown = posting.transfer;
-                shown.timestamp = outcome.timestamp;
-                if let Some((pending, _)) = self.posted.last().filter(|_| !shown.pending_id.is_zero()) {
-                    let of_pending = *pending;
-                    shown.debit_account_id = of_pending.debit_account_id;
-                    shown.credit_account_id = of_pending.credit_account_id;
-                    shown.ledger = of_pending.ledger;
-                    shown.code = of_pending.code;
-                    if shown.flags.contains(TransferFlags::VOID_PENDING_TRANSFER) {
-                        shown.amount = of_pending.amount;
-                    }
-                }
-                self.posted.push((shown, posting.moves));
-            }
-        }
-    }
-
-    /// Closes and opens the ledger, so that all full chunks are sealed.
-    fn reopen(self) -> Self {
-        drop(self.ledger);
-        let ledger = open(&self.disk);
-        Self { ledger, ..self }
-    }
-
-    /// An account's entries, oldest first, the plain way.
-    fn entries(&self, id: u128) -> Vec<(u64, Transfer, Balances)> {
-        let id = AccountId::new(id);
-        let mut balances = Balances::default();
-        let mut lines = Vec::new();
-        for (number, (transfer, [reserved, released, posted])) in (0u64..).zip(&self.posted) {
-            let (pending, settled) = if transfer.debit_account_id == id {
-                (&mut balances.debits_pending, &mut balances.debits_posted)
-            } else if transfer.credit_account_id == id {
-                (&mut balances.credits_pending, &mut balances.credits_posted)
-            } else {
-                continue;
-            };
-            *pending = Amount::new(pending.get() + reserved - released);
-            *settled = Amount::new(settled.get() + posted);
-            lines.push((number, *transfer, balances));
-        }
-        lines
-    }
-
     fn check(&self, id: u128, period: Period, limit: u32) {
         let all = self.entries(id);
         let (min, max) = match period {
@@ -218,10 +59,6 @@ impl World {
                 return pages;
             }
         }
-    }
-
-    fn stamp(&self, index: usize) -> Stamp {
-        self.posted[index].0.timestamp
     }
 }
 
@@ -380,14 +217,6 @@ fn a_closed_day_has_one_balance_for_ever() {
     roll(20_400);
     assert_eq!(of_days(20_002, 20_002), day_two, "a year later");
     assert_eq!(of_days(20_001, 20_400), (0, vec![1, 2, 4, 8], vec![20_001, 20_001, 20_002, 20_005], 15));
-}
-
-/// The file of a segment.
-fn segment(disk: &MemoryDisk, number: u32) -> PathBuf {
-    let prefix = format!("{number:08}-");
-    let names = disk.list(Path::new("journal")).unwrap();
-    let name = names.into_iter().find(|name| name.starts_with(&prefix)).unwrap();
-    Path::new("journal").join(name)
 }
 
 #[test]
