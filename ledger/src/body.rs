@@ -20,6 +20,8 @@ pub enum Body {
     ChainEnds(Vec<ChainEnd>),
     /// For [`Command::Loans`]: what `LoanCommand::encode` makes.
     Loans(Vec<u8>),
+    /// For [`Command::Batch`]: what `BatchOrder::encode` makes.
+    Batch(Vec<u8>),
     /// For [`Command::Pulse`].
     Pulse,
 }
@@ -35,6 +37,7 @@ impl Body {
             Body::Limits(events) => Command::SetLimits(events),
             Body::ChainEnds(events) => Command::EndChains(events),
             Body::Loans(body) => Command::Loans(body),
+            Body::Batch(body) => Command::Batch(body),
             Body::Pulse => Command::Pulse,
         }
     }

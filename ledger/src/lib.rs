@@ -76,6 +76,7 @@ pub use cursor::{Cursor, Direction};
 pub use durable::{Options, Recovery};
 pub use fault::{Answer, Fault};
 pub use feed::{Change, FeedAsked, FeedPage, FeedPosition};
+pub use fen_book::batches::{BatchEntry, BatchOrder, BatchReply};
 pub use fen_book::loan::command::{LoanCommand, LoanReply};
 pub use fen_book::loan::order::LoanId;
 pub use fen_book::loan::view::LoanView;
@@ -279,6 +280,33 @@ impl Ledger {
             unreachable!("{WRONG_REPLY}")
         };
         Ok(reply)
+    }
+
+    /// Asks the registry of payment files.
+    ///
+    /// # Errors
+    /// As [`Ledger::create_accounts`].
+    pub fn batch(&self, order: &BatchOrder) -> Answer<BatchReply> {
+        let Reply::Batch(reply) = self.submit(Body::Batch(order.encode()))?.wait()? else {
+            unreachable!("{WRONG_REPLY}")
+        };
+        Ok(reply)
+    }
+
+    /// All payment files, by key.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn batches(&self) -> Answer<Vec<BatchEntry>> {
+        self.read(|book| book.batches().iter().cloned().collect())
+    }
+
+    /// The bank's day; none before the first loan or day-end.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn business_date(&self) -> Answer<Option<BusinessDate>> {
+        self.read(|book| book.loans().business_date())
     }
 
     /// Loans as of the business date, with their instalments; `None` for an unknown one.

@@ -185,6 +185,7 @@ async fn send(client: &Client, body: &Body) -> Result<Reply, ClientFault> {
         | Body::Limits(_)
         | Body::ChainEnds(_)
         | Body::Loans(_)
+        | Body::Batch(_)
         | Body::Pulse => Err(ClientFault::Setup("no load of this kind is sent to a cluster".to_owned())),
     }
 }

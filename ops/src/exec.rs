@@ -222,7 +222,7 @@ fn changed(ledger: &Ledger, op: &str, body: Body) -> Result<String, Fault> {
         Reply::Loans(LoanReply::Product(outcome)) => reply(op, &[outcome]),
         Reply::Loans(LoanReply::Orders(outcomes)) => reply(op, &outcomes),
         Reply::Loans(LoanReply::DayEnd(step)) => reply(op, &[step]),
-        Reply::Done => reply::<Stamp>(op, &[]),
+        Reply::Batch(_) | Reply::Done => reply::<Stamp>(op, &[]),
     })
 }
 

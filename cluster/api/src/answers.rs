@@ -34,7 +34,8 @@ pub fn pack(reply: &Reply) -> Bytes {
             encoded(&wire::ChainResults { results: outcomes.iter().map(chain_message).collect() })
         }
         Reply::Loans(reply) => encoded(&loan_message(reply)),
-        Reply::Done => Bytes::new(),
+        // The registry of files is asked of an embedded ledger only: no request over the wire has this answer.
+        Reply::Batch(_) | Reply::Done => Bytes::new(),
     }
 }
 

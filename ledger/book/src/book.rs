@@ -10,6 +10,7 @@
 
 use crate::accounts::Accounts;
 use crate::batch::{AccountBatch, OpeningBatch, ReceiptBatch, TransferBatch, run};
+use crate::batches::{BatchOrder, BatchReply, Batches};
 use crate::command::{Command, Reply};
 use crate::loan::loans::Loans;
 use crate::pendings::Pendings;
@@ -26,6 +27,8 @@ pub struct Book {
     pub(crate) young: Young,
     /// Products, loans, the business date.
     pub(crate) loans: Loans,
+    /// Payment files.
+    pub(crate) batches: Batches,
     /// The stamp of the last event applied.
     pub(crate) clock: Stamp,
     /// Pending transfers that ended in the command that is being applied.
@@ -46,6 +49,7 @@ impl Book {
             pendings: Pendings::new(),
             young: Young::new(),
             loans: Loans::default(),
+            batches: Batches::default(),
             clock: Stamp::ZERO,
             ended_now: BTreeMap::new(),
         }
@@ -79,10 +83,17 @@ impl Book {
             Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
             Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp, recall)),
             Command::Loans(body) => Reply::Loans(self.apply_loans(body, stamp, recall)),
+            Command::Batch(body) => Reply::Batch(self.take_batch(body, stamp)),
             Command::Pulse => Reply::Done,
         };
         self.clock = stamp;
         reply
+    }
+
+    /// Takes an order to the registry.
+    fn take_batch(&mut self, body: &[u8], stamp: Stamp) -> BatchReply {
+        let order = BatchOrder::decode(body).expect("the log takes orders to the registry that decode");
+        self.batches.take(&order, stamp)
     }
 
     /// Ends every pending transfer that has lapsed at `now`.
@@ -110,6 +121,11 @@ impl Book {
     /// Products, loans and the business date.
     pub fn loans(&self) -> &Loans {
         &self.loans
+    }
+
+    /// Payment files.
+    pub fn batches(&self) -> &Batches {
+        &self.batches
     }
 
     /// All open pending transfers.

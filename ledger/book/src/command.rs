@@ -1,6 +1,7 @@
 //! What the log carries to the book, and what the book answers.
 
 use crate::account::{Account, Balances};
+use crate::batches::{BatchOrder, BatchReply};
 use crate::loan::command::{LoanCommand, LoanReply, ORDERS_MAX};
 use crate::opening::{AccountOpening, ChainEnd, LimitChange};
 use crate::quantity::{AccountId, Amount, Stamp, TransferId};
@@ -34,6 +35,8 @@ pub enum Command<'a> {
     /// Products, loan events and day-end, as [`LoanCommand`] encodes them: their
     /// terms have no fixed size. Answered by [`Reply::Loans`].
     Loans(&'a [u8]),
+    /// An order to the registry of payment files, as [`BatchOrder`] encodes it. Answered by [`Reply::Batch`].
+    Batch(&'a [u8]),
     /// Changes nothing but what the passing of time changes (expiries); answered by [`Reply::Done`].
     Pulse,
 }
@@ -47,6 +50,7 @@ const KIND_OPEN_ACCOUNTS: u16 = 4;
 const KIND_SET_LIMITS: u16 = 5;
 const KIND_END_CHAINS: u16 = 6;
 const KIND_LOANS: u16 = 7;
+const KIND_BATCH: u16 = 8;
 
 impl<'a> Command<'a> {
     /// The command as the log keeps it: its kind, and its events' bytes as they came.
@@ -62,6 +66,7 @@ impl<'a> Command<'a> {
             Command::SetLimits(events) => (KIND_SET_LIMITS, events.as_bytes()),
             Command::EndChains(events) => (KIND_END_CHAINS, events.as_bytes()),
             Command::Loans(body) => (KIND_LOANS, body),
+            Command::Batch(body) => (KIND_BATCH, body),
         }
     }
 
@@ -82,6 +87,10 @@ impl<'a> Command<'a> {
                 LoanCommand::decode(body)?;
                 Command::Loans(body)
             }
+            KIND_BATCH => {
+                BatchOrder::decode(body)?;
+                Command::Batch(body)
+            }
             _ => return Err(format!("kind {kind} with {} bytes is no command of this release", body.len())),
         };
         let (count, max) = (command.event_count(), command.event_count_max());
@@ -100,6 +109,7 @@ impl<'a> Command<'a> {
             Command::SetLimits(events) => events.len(),
             Command::EndChains(events) => events.len(),
             Command::Loans(body) => LoanCommand::counts(body).0,
+            Command::Batch(_) => 1,
             Command::Pulse => 0,
         }
     }
@@ -110,6 +120,7 @@ impl<'a> Command<'a> {
             Command::OpenAccounts(_) => EVENTS_MAX / 2,
             Command::EndChains(_) => CHAIN_ENDS_MAX,
             Command::Loans(_) => ORDERS_MAX,
+            Command::Batch(_) => 1,
             Command::CreateAccounts(_)
             | Command::CreateTransfers(_)
             | Command::CreateTransfersWithBalances(_)
@@ -128,6 +139,7 @@ impl<'a> Command<'a> {
             | Command::CreateTransfers(_)
             | Command::CreateTransfersWithBalances(_)
             | Command::SetLimits(_)
+            | Command::Batch(_)
             | Command::Pulse => self.event_count(),
         }
     }
@@ -194,6 +206,8 @@ pub enum Reply {
     ChainEnds(Vec<ChainOutcome>),
     /// To [`Command::Loans`].
     Loans(LoanReply),
+    /// To [`Command::Batch`].
+    Batch(BatchReply),
     /// To a command that asks for no answer.
     Done,
 }

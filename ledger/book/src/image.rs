@@ -5,6 +5,7 @@
 //! anew: every index follows from the records.
 
 use crate::accounts::Accounts;
+use crate::batches::Batches;
 use crate::book::Book;
 use crate::journal::{Chunk, PartPost, Touch};
 use crate::loan::loans::Loans;
@@ -45,10 +46,12 @@ pub enum Table {
     LoanOrders = 11,
     /// Terms that loans state for themselves.
     LoanTerms = 12,
+    /// The registry of payment files, as bytes that tell their own end.
+    Batches = 13,
 }
 
 impl Table {
-    const ALL: [(u16, Table); 12] = [
+    const ALL: [(u16, Table); 13] = [
         (1, Table::Accounts),
         (2, Table::Limits),
         (3, Table::Pendings),
@@ -61,11 +64,13 @@ impl Table {
         (10, Table::LoanEvents),
         (11, Table::LoanOrders),
         (12, Table::LoanTerms),
+        (13, Table::Batches),
     ];
 
-    /// The tables of the open chunk, and the products: every checkpoint has all their pages, and none of an earlier
-    /// one's.
-    pub const OF_OPEN_CHUNK: [Table; 4] = [Table::Records, Table::Touches, Table::PartPosts, Table::Loans];
+    /// The tables of the open chunk, the products and the payment files: every checkpoint has all their pages, and none
+    /// of an earlier one's.
+    pub const OF_OPEN_CHUNK: [Table; 5] =
+        [Table::Records, Table::Touches, Table::PartPosts, Table::Loans, Table::Batches];
 
     /// The table's number in a checkpoint.
     pub fn number(self) -> u16 {
@@ -145,11 +150,11 @@ fn pages_of<T: Record>(table: Table, records: &[T]) -> impl Iterator<Item = Tabl
 }
 
 /// Bytes cut into pages, the last filled up with zeros.
-fn loan_pages(loans: &[u8]) -> impl Iterator<Item = TablePage> + '_ {
-    loans.chunks(PAGE_BYTES).zip(0u32..).map(|(part, page)| {
+fn byte_pages(table: Table, bytes: &[u8]) -> impl Iterator<Item = TablePage> + '_ {
+    bytes.chunks(PAGE_BYTES).zip(0u32..).map(move |(part, page)| {
         let mut bytes = part.to_vec();
         bytes.resize(PAGE_BYTES, 0);
-        TablePage { table: Table::Loans, page, bytes }
+        TablePage { table, page, bytes }
     })
 }
 
@@ -184,7 +189,8 @@ impl Book {
         let mut pages: Vec<TablePage> = pages_of(Table::Records, &chunk.records).collect();
         pages.extend(pages_of(Table::Touches, &chunk.touches));
         pages.extend(pages_of(Table::PartPosts, &chunk.part_posts));
-        pages.extend(loan_pages(&loans));
+        pages.extend(byte_pages(Table::Loans, &loans));
+        pages.extend(byte_pages(Table::Batches, &self.batches.to_bytes()));
         Frozen { header, pages }
     }
 
@@ -223,6 +229,7 @@ pub struct Restore {
     part_posts: PagedTable<PartPost, { per_page::<PartPost>() }>,
     loans: Vec<u8>,
     loan_tables: LoanTables,
+    batches: Vec<u8>,
     next: BTreeMap<u16, u32>,
 }
 
@@ -253,6 +260,7 @@ impl Restore {
             Some(Table::LoanEvents) => self.loan_tables.events.restore_page(bytes),
             Some(Table::LoanOrders) => self.loan_tables.orders.lines.restore_page(bytes),
             Some(Table::LoanTerms) => self.loan_tables.terms.lines.restore_page(bytes),
+            Some(Table::Batches) => self.batches.extend_from_slice(bytes),
             None => return Err(format!("table {table} is unknown to this release")),
         }
         Ok(())
@@ -315,6 +323,7 @@ impl Restore {
             young: Young::restore(chunk, header.last_transfer_stamp),
             accounts,
             loans,
+            batches: Batches::from_bytes(&self.batches)?,
             clock: header.clock,
             ended_now: BTreeMap::new(),
         })

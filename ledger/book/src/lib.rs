@@ -14,6 +14,7 @@ mod flags;
 pub mod account;
 pub mod accounts;
 mod batch;
+pub mod batches;
 pub mod book;
 pub mod command;
 pub mod image;

@@ -50,7 +50,7 @@ impl Named {
                     .extend(events.iter().filter(|event| event.has_balance()).map(|event| event.transfer_id));
             }
             Command::Loans(body) => named.ids.extend(LoanCommand::transfer_ids(body)),
-            Command::SetLimits(_) | Command::Pulse => {}
+            Command::SetLimits(_) | Command::Batch(_) | Command::Pulse => {}
         }
         named
     }

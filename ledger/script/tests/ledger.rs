@@ -172,6 +172,7 @@ fn answer(ledger: &Ledger, command: &Command<'_>) -> Reply {
         Command::SetLimits(events) => Body::Limits(events.to_vec()),
         Command::EndChains(events) => Body::ChainEnds(events.to_vec()),
         Command::Loans(body) => Body::Loans(body.to_vec()),
+        Command::Batch(body) => Body::Batch(body.to_vec()),
         Command::Pulse => Body::Pulse,
     };
     ledger.submit(body).unwrap().wait().unwrap()

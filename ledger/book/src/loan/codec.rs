@@ -251,7 +251,12 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    pub(super) fn flag(&mut self) -> Option<bool> {
+    /// Whether nothing but the filling of a page is left.
+    pub(crate) fn has_only_zeros(&self) -> bool {
+        self.rest.iter().all(|byte| *byte == 0)
+    }
+
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         match self.u8()? {
             0 => Some(false),
             1 => Some(true),

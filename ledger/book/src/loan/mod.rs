@@ -11,7 +11,7 @@ pub mod apply;
 mod audit;
 pub mod bank_days;
 pub mod classes;
-mod codec;
+pub(crate) mod codec;
 pub mod command;
 pub mod contract;
 pub mod control;

@@ -15,6 +15,7 @@ pub(crate) enum Logged {
     SetLimits(Vec<LimitChange>),
     EndChains(Vec<ChainEnd>),
     Loans(Vec<u8>),
+    Batch(Vec<u8>),
     Pulse,
 }
 
@@ -30,6 +31,7 @@ impl Logged {
             Command::SetLimits(events) => Self::SetLimits(events.to_vec()),
             Command::EndChains(events) => Self::EndChains(events.to_vec()),
             Command::Loans(body) => Self::Loans(body.to_vec()),
+            Command::Batch(body) => Self::Batch(body.to_vec()),
             Command::Pulse => Self::Pulse,
         }
     }
@@ -43,6 +45,7 @@ impl Logged {
             Self::SetLimits(events) => Command::SetLimits(events),
             Self::EndChains(events) => Command::EndChains(events),
             Self::Loans(body) => Command::Loans(body),
+            Self::Batch(body) => Command::Batch(body),
             Self::Pulse => Command::Pulse,
         }
     }

@@ -1,0 +1,380 @@
+//! The registry of payment files: which were taken, from whom, whose release they wait for, and how far they are.
+//!
+//! It is part of the book, so it is durable with it, the same on every replica, and can't disagree with it. What an
+//! item came to is not here: that the item's own id says, for ever.
+//!
+//! **Invariants.** A file is known by its key (initiating party and message id): under one key there is one content,
+//! by its SHA-256. Who submits a file that needs a release can't release it. A file that ended stays ended.
+//! **Limits.** [`BATCHES_MAX`] files, texts of [`TEXT_BYTES_MAX`] bytes. Deliberately absent: the file itself, items,
+//! and any clock but the log's stamps.
+
+mod codec;
+mod status;
+
+pub use status::{BatchState, BatchStatus};
+
+use crate::command::Outcome;
+use crate::quantity::{Amount, BusinessDate, LedgerCode, Stamp};
+use std::collections::BTreeMap;
+
+/// The most files that a registry keeps: at about 300 bytes each, some 300 MB.
+pub const BATCHES_MAX: usize = 1 << 20;
+
+/// The longest text of an entry, in bytes.
+pub const TEXT_BYTES_MAX: usize = 140;
+
+/// Whether a file is taken item by item.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Acceptance {
+    /// Each item stands for itself.
+    #[default]
+    Items,
+    /// All items or none.
+    Whole,
+}
+
+/// A file, as whoever submits it describes it.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct BatchFile {
+    /// Names it for ever: derived from initiator and message id.
+    pub key: u128,
+    /// The file's own name.
+    pub message_id: String,
+    /// Who made it.
+    pub initiator: String,
+    /// What form it has, such as `pain.001.001.09`.
+    pub format: String,
+    /// Its SHA-256.
+    pub content: [u8; 32],
+    /// Whether it is taken item by item.
+    pub acceptance: Acceptance,
+    /// How many items it has.
+    pub items: u64,
+    /// What they come to, in minor units.
+    pub sum: Amount,
+    /// The currency, or zero where there are several.
+    pub ledger: LedgerCode,
+    /// The first day on which something of it is to be done; zero is at once.
+    pub first_on: BusinessDate,
+    /// Who brought it.
+    pub submitted_by: String,
+    /// Whether somebody else must release it.
+    pub needs_release: bool,
+}
+
+/// How far a file is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct BatchProgress {
+    /// Items looked at in the pass under way.
+    pub position: u64,
+    /// Items done.
+    pub taken: u64,
+    /// What those moved, in minor units.
+    pub taken_sum: Amount,
+    /// Items refused.
+    pub refused: u64,
+}
+
+/// A file in the registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BatchEntry {
+    /// As it was submitted.
+    pub file: BatchFile,
+    /// Where it stands.
+    pub state: BatchState,
+    /// The next day on which something of it is to be done.
+    pub next_on: BusinessDate,
+    /// Who released it; nobody, where that was not needed.
+    pub released_by: String,
+    /// Who cancelled it.
+    pub cancelled_by: String,
+    /// How far it is.
+    pub progress: BatchProgress,
+    /// When it was taken.
+    pub submitted_at: Stamp,
+    /// When it last changed.
+    pub changed_at: Stamp,
+}
+
+/// What becomes of a file after a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// It goes on.
+    GoesOn,
+    /// Its further items are for a later day.
+    WaitsFor(BusinessDate),
+    /// Every item has its outcome.
+    Done,
+}
+
+/// What is asked of the registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BatchOrder {
+    /// Takes a file, or says that it was taken.
+    Enter(Box<BatchFile>),
+    /// Lets a file that awaits its release go on.
+    Release {
+        /// Which.
+        key: u128,
+        /// Who says so.
+        by: String,
+    },
+    /// Stops a file where it is, for good.
+    Cancel {
+        /// Which.
+        key: u128,
+        /// Who says so.
+        by: String,
+    },
+    /// Says how far a file is.
+    Report {
+        /// Which.
+        key: u128,
+        /// How far.
+        progress: BatchProgress,
+        /// What becomes of it.
+        next: Next,
+    },
+}
+
+/// The answer, with the entry as it then is, if there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BatchReply {
+    /// Whether it was done, or why not.
+    pub outcome: Outcome<BatchStatus>,
+    /// The entry.
+    pub entry: Option<Box<BatchEntry>>,
+}
+
+/// See the module's words.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Batches {
+    by_key: BTreeMap<u128, BatchEntry>,
+}
+
+impl BatchOrder {
+    fn key(&self) -> u128 {
+        match self {
+            Self::Enter(file) => file.key,
+            Self::Release { key, .. } | Self::Cancel { key, .. } | Self::Report { key, .. } => *key,
+        }
+    }
+}
+
+impl Batches {
+    /// A file, if it is known.
+    pub fn get(&self, key: u128) -> Option<&BatchEntry> {
+        self.by_key.get(&key)
+    }
+
+    /// All files, by key.
+    pub fn iter(&self) -> impl Iterator<Item = &BatchEntry> {
+        self.by_key.values()
+    }
+
+    /// Takes an order; refused, it changes nothing.
+    pub fn take(&mut self, order: &BatchOrder, now: Stamp) -> BatchReply {
+        let refusal = self.refusal(order);
+        if refusal.is_none() {
+            self.enter(order, now);
+        }
+        let status = refusal.unwrap_or(BatchStatus::Created);
+        let entry = self.by_key.get(&order.key());
+        let known_at = entry.filter(|_| status == BatchStatus::Exists).map(|entry| entry.submitted_at);
+        BatchReply {
+            outcome: Outcome { timestamp: known_at.unwrap_or(now), status },
+            entry: entry.cloned().map(Box::new),
+        }
+    }
+
+    /// The first rule that an order breaks, in the order of [`BatchStatus`].
+    fn refusal(&self, order: &BatchOrder) -> Option<BatchStatus> {
+        let known = self.by_key.get(&order.key());
+        match order {
+            BatchOrder::Enter(file) => self.refusal_of_file(file, known),
+            BatchOrder::Release { by, .. } => {
+                let Some(known) = known else { return Some(BatchStatus::NotFound) };
+                if known.state != BatchState::AwaitsRelease {
+                    return Some(BatchStatus::DoesNotAwaitRelease);
+                }
+                if by.is_empty() {
+                    return Some(BatchStatus::ReleaserMustBeNamed);
+                }
+                (*by == known.file.submitted_by).then_some(BatchStatus::ReleaserMustNotBeSubmitter)
+            }
+            BatchOrder::Cancel { .. } => match known {
+                None => Some(BatchStatus::NotFound),
+                Some(known) => known.state.has_ended().then_some(BatchStatus::AlreadyEnded),
+            },
+            BatchOrder::Report { progress, .. } => {
+                let Some(known) = known else { return Some(BatchStatus::NotFound) };
+                if known.state == BatchState::AwaitsRelease {
+                    return Some(BatchStatus::AwaitsRelease);
+                }
+                if known.state.has_ended() {
+                    return Some(BatchStatus::AlreadyEnded);
+                }
+                let told = progress.taken.saturating_add(progress.refused);
+                let is_too_much = told > known.file.items || progress.position > known.file.items;
+                is_too_much.then_some(BatchStatus::MoreThanItsItems)
+            }
+        }
+        .or_else(|| order.has_long_text().then_some(BatchStatus::TextTooLong))
+    }
+
+    fn refusal_of_file(&self, file: &BatchFile, known: Option<&BatchEntry>) -> Option<BatchStatus> {
+        if file.key == 0 || file.message_id.is_empty() {
+            return Some(BatchStatus::KeyMustNotBeZero);
+        }
+        if let Some(known) = known {
+            let is_same = known.file.content == file.content;
+            return Some(if is_same { BatchStatus::Exists } else { BatchStatus::ExistsWithDifferentContent });
+        }
+        if file.items == 0 {
+            return Some(BatchStatus::ItemsMustNotBeZero);
+        }
+        if file.needs_release && file.submitted_by.is_empty() {
+            return Some(BatchStatus::SubmitterMustBeNamed);
+        }
+        (self.by_key.len() >= BATCHES_MAX).then_some(BatchStatus::TooManyBatches)
+    }
+
+    /// Enters an order that no rule refused.
+    fn enter(&mut self, order: &BatchOrder, now: Stamp) {
+        if let BatchOrder::Enter(file) = order {
+            let state = if file.needs_release { BatchState::AwaitsRelease } else { BatchState::GoesOn };
+            let entry = BatchEntry {
+                file: BatchFile::clone(file),
+                state,
+                next_on: file.first_on,
+                released_by: String::new(),
+                cancelled_by: String::new(),
+                progress: BatchProgress::default(),
+                submitted_at: now,
+                changed_at: now,
+            };
+            self.by_key.insert(file.key, entry);
+        }
+        let Some(entry) = self.by_key.get_mut(&order.key()) else { return };
+        entry.changed_at = now;
+        match order {
+            BatchOrder::Enter(_) => {}
+            BatchOrder::Release { by, .. } => {
+                entry.state = BatchState::GoesOn;
+                entry.released_by.clone_from(by);
+            }
+            BatchOrder::Cancel { by, .. } => {
+                entry.state = BatchState::Cancelled;
+                entry.cancelled_by.clone_from(by);
+            }
+            BatchOrder::Report { progress, next, .. } => {
+                entry.progress = *progress;
+                (entry.state, entry.next_on) = match next {
+                    Next::GoesOn => (BatchState::GoesOn, entry.next_on),
+                    Next::WaitsFor(day) => (BatchState::Waits, *day),
+                    Next::Done => (BatchState::Done, entry.next_on),
+                };
+            }
+        }
+    }
+}
+
+impl BatchOrder {
+    fn has_long_text(&self) -> bool {
+        let texts = match self {
+            Self::Enter(file) => vec![&file.message_id, &file.initiator, &file.format, &file.submitted_by],
+            Self::Release { by, .. } | Self::Cancel { by, .. } => vec![by],
+            Self::Report { .. } => Vec::new(),
+        };
+        texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(needs_release: bool) -> BatchFile {
+        BatchFile {
+            key: 7,
+            message_id: "SALARIES-1".into(),
+            items: 3,
+            sum: Amount::new(300),
+            submitted_by: "anna".into(),
+            needs_release,
+            ..BatchFile::default()
+        }
+    }
+
+    fn status(batches: &mut Batches, order: &BatchOrder) -> BatchStatus {
+        batches.take(order, Stamp::new(9)).outcome.status
+    }
+
+    fn by(name: &str) -> String {
+        name.to_owned()
+    }
+
+    #[test]
+    fn one_key_has_one_content() {
+        let mut batches = Batches::default();
+        let enter = BatchOrder::Enter(Box::new(file(false)));
+        assert_eq!(status(&mut batches, &enter), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &enter), BatchStatus::Exists);
+        let other = BatchOrder::Enter(Box::new(BatchFile { content: [1; 32], ..file(false) }));
+        assert_eq!(status(&mut batches, &other), BatchStatus::ExistsWithDifferentContent);
+    }
+
+    #[test]
+    fn a_second_person_releases() {
+        let mut batches = Batches::default();
+        assert_eq!(status(&mut batches, &BatchOrder::Enter(Box::new(file(true)))), BatchStatus::Created);
+        let progress = BatchProgress::default();
+        let report = BatchOrder::Report { key: 7, progress, next: Next::Done };
+        assert_eq!(status(&mut batches, &report), BatchStatus::AwaitsRelease);
+        let release = |name| BatchOrder::Release { key: 7, by: by(name) };
+        assert_eq!(status(&mut batches, &release("")), BatchStatus::ReleaserMustBeNamed);
+        assert_eq!(status(&mut batches, &release("anna")), BatchStatus::ReleaserMustNotBeSubmitter);
+        assert_eq!(status(&mut batches, &release("bo")), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &release("bo")), BatchStatus::DoesNotAwaitRelease);
+        assert_eq!(status(&mut batches, &report), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &report), BatchStatus::AlreadyEnded);
+    }
+
+    #[test]
+    fn what_is_cancelled_stays_so() {
+        let mut batches = Batches::default();
+        let cancel = BatchOrder::Cancel { key: 7, by: by("anna") };
+        assert_eq!(status(&mut batches, &cancel), BatchStatus::NotFound);
+        assert_eq!(status(&mut batches, &BatchOrder::Enter(Box::new(file(false)))), BatchStatus::Created);
+        let too_much = BatchProgress { taken: 4, ..BatchProgress::default() };
+        let report = |progress| BatchOrder::Report { key: 7, progress, next: Next::GoesOn };
+        assert_eq!(status(&mut batches, &report(too_much)), BatchStatus::MoreThanItsItems);
+        assert_eq!(status(&mut batches, &cancel), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &report(BatchProgress::default())), BatchStatus::AlreadyEnded);
+        assert_eq!(batches.get(7).unwrap().state, BatchState::Cancelled);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_comes_back() {
+        let mut batches = Batches::default();
+        status(&mut batches, &BatchOrder::Enter(Box::new(file(true))));
+        status(&mut batches, &BatchOrder::Release { key: 7, by: by("bo") });
+        let progress = BatchProgress { position: 2, taken: 1, taken_sum: Amount::new(5), refused: 1 };
+        let next = Next::WaitsFor(BusinessDate::new(20_000));
+        status(&mut batches, &BatchOrder::Report { key: 7, progress, next });
+        let bytes = batches.to_bytes();
+        assert_eq!(Batches::from_bytes(&bytes).unwrap(), batches);
+        assert_eq!(Batches::from_bytes(&[]).unwrap(), Batches::default());
+        assert!(Batches::from_bytes(&bytes[1..]).is_err());
+        for order in [
+            BatchOrder::Enter(Box::new(file(true))),
+            BatchOrder::Release { key: 7, by: by("bo") },
+            BatchOrder::Cancel { key: 7, by: by("bo") },
+            BatchOrder::Report { key: 7, progress, next },
+        ] {
+            let bytes = order.encode();
+            assert_eq!(BatchOrder::decode(&bytes), Ok(order));
+            assert!(BatchOrder::decode(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+}
