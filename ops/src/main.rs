@@ -6,6 +6,7 @@
 //! reach or open. Answers go to standard output, everything else to standard error.
 
 mod account;
+mod batch;
 mod bench;
 mod cluster;
 mod cost;
@@ -50,6 +51,7 @@ struct Fen {
 #[derive(Subcommand, Debug)]
 enum Command {
     Account(account::Arguments),
+    Batch(batch::Arguments),
     Bench(Box<bench::Arguments>),
     Cost(cost::Arguments),
     Cluster(cluster::Arguments),
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
 fn run(fen: &Fen) -> Result<Exit, Failure> {
     match &fen.command {
         Command::Account(arguments) => account::run(arguments, fen.json),
+        Command::Batch(arguments) => batch::run(arguments, fen.json),
         Command::Bench(arguments) => bench::run(arguments, fen.json),
         Command::Cost(arguments) => cost::run(arguments, fen.json),
         Command::Cluster(arguments) => cluster::run(arguments, fen.json),

@@ -1,0 +1,554 @@
+//! `fen batch`: payment and loan files, checked whole, carried out item by item, each exactly once.
+//!
+//! **Invariants.** A file is accepted or refused as a whole before anything of it is done. Any of these commands may be
+//! stopped at any moment and given again: what was done answers as the first time.
+//!
+//! **Deliberately absent.** Formats, checks and execution: they are `fen-batch`'s.
+
+mod told;
+
+use crate::exit::{Exit, Failure, say};
+use crate::faults::open;
+use crate::progress;
+use clap::{Args, Subcommand, ValueEnum};
+use fen_batch::books::Books;
+use fen_batch::desk::{Desk, DeskFault, Looked, Submission, look};
+use fen_batch::reason::{FileFault, Reason};
+use fen_batch::report::statement::{self, StatementFault};
+use fen_batch::report::{ReportFault, lines, status_report};
+use fen_batch::rules::Rules;
+use fen_batch::run::{Ended, Job, run as carry_out};
+use fen_book::batches::{BatchEntry, BatchOrder, BatchState, BatchStatus};
+use fen_ledger::{AccountId, Direction, Ledger, StatementAsked};
+use fen_terms::Day;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Entries that a statement reads at once.
+const STATEMENT_PAGE: u32 = 4_096;
+
+/// Payment and loan files: check, submit, follow, answer.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  fen batch check salaries.xml
+  fen batch submit loans.csv --rules ops/examples/batch.toml --data ./books --by anna
+  fen batch release LOANS-2026-03 --data ./books --by bo
+  fen batch status --data ./books
+  fen batch result LOANS-2026-03 --data ./books --form pain.002 --out answer.xml
+  fen batch statement 1001 --from 2026-03-02 --data ./books
+
+Files are pain.001.001.09/.11, pain.008.001.08/.10, CSV or NDJSON; which, they tell by how they begin.
+A file that is sent again, or was cut off, goes on where it was; nothing of it is done twice.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Check(Check),
+    Submit(Submit),
+    Status(Status),
+    Result(ResultOf),
+    Release(Decide),
+    Cancel(Decide),
+    Run(RunDue),
+    Statement(StatementOf),
+}
+
+/// Check a file as if it were submitted, and do nothing.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch check loans.csv --rules ops/examples/batch.toml")]
+struct Check {
+    #[command(flatten)]
+    file: FileArguments,
+    /// The data directory; with it, the message id is looked up too.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Submit a file, and carry out what of it is due. Submitted again, it goes on where it was.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch submit salaries.xml --data ./books --by anna --report answer.xml")]
+struct Submit {
+    #[command(flatten)]
+    file: FileArguments,
+    /// The data directory; it is made if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Who submits it; a second person may have to release it.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    by: String,
+    /// Where the bank's answer (pain.002) goes, whether the file is taken or refused.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct FileArguments {
+    /// The file.
+    file: PathBuf,
+    /// The rules under which it is taken, in TOML; ops/examples/batch.toml explains each.
+    #[arg(long, value_name = "RULES.toml")]
+    rules: Option<PathBuf>,
+    /// The file's name, where it tells none itself [default: the beginning of its hash].
+    #[arg(long, value_name = "ID")]
+    message_id: Option<String>,
+}
+
+/// Show the files that were submitted, or one of them.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch status SALARIES-2026-03 --data ./books")]
+struct Status {
+    /// The file's message id; all files without it.
+    message_id: Option<String>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Write what became of a file's items.
+#[derive(Args, Debug)]
+#[command(
+    name = "result",
+    after_help = "Example:
+  fen batch result SALARIES-2026-03 --data ./books --form csv --out outcomes.csv"
+)]
+struct ResultOf {
+    /// The file's message id.
+    message_id: String,
+    /// Who made the file, where several parties have one of that id.
+    #[arg(long, value_name = "NAME")]
+    initiator: Option<String>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The answer's form.
+    #[arg(long, value_enum, default_value_t = Form::Csv)]
+    form: Form,
+    /// Where it goes [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Form {
+    /// A line for each item.
+    Csv,
+    /// A JSON object for each item.
+    Ndjson,
+    /// ISO 20022's status report.
+    #[value(name = "pain.002")]
+    StatusReport,
+}
+
+/// Decide about a file: release what a second person must release, or cancel what is not done yet.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch release SALARIES-2026-03 --data ./books --by bo")]
+struct Decide {
+    /// The file's message id.
+    message_id: String,
+    /// Who made the file, where several parties have one of that id.
+    #[arg(long, value_name = "NAME")]
+    initiator: Option<String>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Who decides.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    by: String,
+}
+
+/// Carry out whatever is due: files for this day, files that were stopped, collections to be tried again.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch run --data ./books")]
+struct RunDue {
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Write an account's statement (camt.053), or what was debited and credited (camt.054), of some days.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  fen batch statement 1001 --from 2026-03-01 --to 2026-03-31 --data ./books --out statement.xml")]
+struct StatementOf {
+    /// The account: decimal, 0x hexadecimal or a UUID.
+    account: String,
+    /// The first business date.
+    #[arg(long, value_name = "DATE")]
+    from: String,
+    /// The last business date [default: the first].
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// The message.
+    #[arg(long, value_enum, default_value_t = Message::Statement)]
+    form: Message,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where it goes [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum Message {
+    /// A statement, with balances.
+    #[value(name = "camt.053")]
+    Statement,
+    /// A notification, without.
+    #[value(name = "camt.054")]
+    Notification,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Check(arguments) => check(arguments, json),
+        Command::Submit(arguments) => submit(arguments, json),
+        Command::Status(arguments) => {
+            let ledger = open(&arguments.data)?;
+            let mut entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+            entries.sort_by_key(|entry| entry.submitted_at);
+            if let Some(id) = &arguments.message_id {
+                entries.retain(|entry| entry.file.message_id == *id);
+                if entries.is_empty() {
+                    return Err(unknown(id));
+                }
+            }
+            say(&if json { told::json(&entries) } else { told::table(&entries) })?;
+            Ok(Exit::Done)
+        }
+        Command::Result(arguments) => result(arguments),
+        Command::Release(arguments) => {
+            let ledger = open(&arguments.data)?;
+            let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
+            let order = BatchOrder::Release { key: entry.file.key, by: arguments.by.clone() };
+            let entry = decide(&ledger, &order)?;
+            go_on(&ledger, &desk(&arguments.data), &entry, json)
+        }
+        Command::Cancel(arguments) => {
+            let ledger = open(&arguments.data)?;
+            let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
+            let order = BatchOrder::Cancel { key: entry.file.key, by: arguments.by.clone() };
+            let entry = decide(&ledger, &order)?;
+            say(&if json { told::json(std::slice::from_ref(&entry)) } else { told::table(&[entry]) })?;
+            Ok(Exit::Done)
+        }
+        Command::Run(arguments) => run_due(arguments, json),
+        Command::Statement(arguments) => statement_of(arguments),
+    }
+}
+
+fn desk(data: &Path) -> Desk {
+    Desk::new(data.join("batches"))
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::refused(format!("no file with the message id '{id}' was submitted"))
+        .mend("`fen batch status` lists the files there are")
+}
+
+/// The rules, and their text, which is kept with the file.
+fn rules(path: Option<&Path>) -> Result<(Rules, String), Failure> {
+    let Some(path) = path else { return Ok((Rules::default(), String::new())) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::unreachable(format!("{}: cannot be read: {error}", path.display()))
+            .mend("check the path of the rules")
+    })?;
+    let rules = Rules::parse(&text).map_err(|what| {
+        Failure::usage(format!("{}: {what}", path.display()))
+            .mend("ops/examples/batch.toml explains every key")
+    })?;
+    Ok((rules, text))
+}
+
+/// The day and the minute in the bank's zone.
+fn now(rules: &Rules) -> (Day, u16) {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let minutes = i64::try_from(seconds / 60).unwrap_or(0) + i64::from(rules.dates.zone_hours) * 60;
+    let day = i32::try_from(minutes.div_euclid(1_440)).ok().and_then(Day::from_number);
+    (day.unwrap_or(Day::MIN), u16::try_from(minutes.rem_euclid(1_440)).unwrap_or(0))
+}
+
+/// The bank's day, or before its first one the calendar's.
+fn today(books: &impl Books, rules: &Rules) -> Result<(Day, u16), Failure> {
+    let (day, minutes) = now(rules);
+    let known = books.business_date().map_err(|fault| books_fault(&fault))?;
+    Ok((known.and_then(|date| Day::from_number(date.get())).unwrap_or(day), minutes))
+}
+
+fn books_fault(fault: &fen_batch::books::BooksFault) -> Failure {
+    Failure::unreachable(fault.to_string()).mend("what was done is kept; give the same command again")
+}
+
+fn check(arguments: &Check, json: bool) -> Result<Exit, Failure> {
+    let path = &arguments.file.file;
+    let (rules, _) = rules(arguments.file.rules.as_deref())?;
+    let ledger = arguments.data.as_deref().map(open).transpose()?;
+    let (day, minutes) = match &ledger {
+        Some(ledger) => today(ledger, &rules)?,
+        None => now(&rules),
+    };
+    let submission =
+        Submission { by: "", message_id: arguments.file.message_id.as_deref(), today: day, minutes };
+    let bar = bar_over(path);
+    let looked = look(path, &rules, &submission, &mut |bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let looked = looked.map_err(|fault| refused(path, fault))?;
+    if let Some(ledger) = &ledger {
+        let known = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+        let other = known.iter().find(|entry| entry.file.key == looked.file.key);
+        if other.is_some_and(|other| other.file.content != looked.file.content) {
+            return Err(refused(path, DeskFault::Refused(other_content(&looked))));
+        }
+    }
+    say(&if json { told::check_json(&looked) } else { told::check_words(path, &looked) })?;
+    let has_faults = looked.checked.faults > 0 || !looked.checked.twice.is_empty();
+    Ok(if has_faults { Exit::Refused } else { Exit::Done })
+}
+
+fn other_content(looked: &Looked) -> FileFault {
+    let what = format!("message id '{}' was used for another file", looked.file.message_id);
+    FileFault::of(Reason::MessageDuplicate, "", what).mend("give a new file a new message id")
+}
+
+fn bar_over(path: &Path) -> indicatif::ProgressBar {
+    progress::bytes("checking", std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
+}
+
+fn refused(path: &Path, fault: DeskFault) -> Failure {
+    match fault {
+        DeskFault::Refused(fault) => {
+            let failure = Failure::refused(format!("{}: refused: {fault}", path.display()));
+            match fault.mend {
+                Some(mend) => failure.mend(mend),
+                None => failure.mend("nothing of it was done; correct the file and send it again"),
+            }
+        }
+        DeskFault::Disk(path, error) => Failure::unreachable(format!("{}: {error}", path.display())),
+    }
+}
+
+fn submit(arguments: &Submit, json: bool) -> Result<Exit, Failure> {
+    let path = &arguments.file.file;
+    let (rules, text) = rules(arguments.file.rules.as_deref())?;
+    let ledger = open(&arguments.data)?;
+    let (day, minutes) = today(&ledger, &rules)?;
+    let message_id = arguments.file.message_id.as_deref();
+    let submission = Submission { by: &arguments.by, message_id, today: day, minutes };
+    let desk = desk(&arguments.data);
+    let bar = bar_over(path);
+    let looked = desk.lay_down(path, (&rules, &text), &submission, &mut |bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let entered = looked.and_then(|looked| enter(&ledger, &looked).map(|entry| (entry, looked)));
+    let entry = match entered {
+        Ok((Ok(entry), _)) => entry,
+        Ok((Err(failure), _)) => return Err(failure),
+        Err(fault) => {
+            if let (Some(report), DeskFault::Refused(fault)) = (&arguments.report, &fault) {
+                report_refusal(report, path, &rules, fault)?;
+            }
+            return Err(refused(path, fault));
+        }
+    };
+    let exit = go_on(&ledger, &desk, &entry, json)?;
+    if let Some(report) = &arguments.report {
+        let entry = find(&ledger, &entry.file.message_id, Some(&entry.file.initiator))?;
+        write_result(&desk, &entry, Form::StatusReport, Some(report))?;
+    }
+    Ok(exit)
+}
+
+/// Enters a file in the registry, or finds it there.
+fn enter(ledger: &Ledger, looked: &Looked) -> Result<Result<BatchEntry, Failure>, DeskFault> {
+    let order = BatchOrder::Enter(Box::new(looked.file.clone()));
+    let reply = match ledger.batch(&order) {
+        Ok(reply) => reply,
+        Err(fault) => return Ok(Err(crate::faults::broken(&fault))),
+    };
+    match (reply.outcome.status, reply.entry) {
+        (BatchStatus::Created | BatchStatus::Exists, Some(entry)) => Ok(Ok(*entry)),
+        (BatchStatus::ExistsWithDifferentContent, _) => Err(DeskFault::Refused(other_content(looked))),
+        (status, _) => Ok(Err(not_done(status))),
+    }
+}
+
+fn not_done(status: BatchStatus) -> Failure {
+    let failure = Failure::refused(format!("not done: {status}"));
+    if matches!(status, BatchStatus::SubmitterMustBeNamed | BatchStatus::ReleaserMustBeNamed) {
+        return failure.mend("say who you are with --by");
+    }
+    if status == BatchStatus::ReleaserMustNotBeSubmitter {
+        return failure.mend("four eyes: somebody other than who submitted the file releases it");
+    }
+    failure.mend("`fen batch status` tells where the file stands")
+}
+
+fn decide(ledger: &Ledger, order: &BatchOrder) -> Result<BatchEntry, Failure> {
+    let reply = ledger.batch(order).map_err(|fault| crate::faults::broken(&fault))?;
+    match (reply.outcome.status, reply.entry) {
+        (BatchStatus::Created, Some(entry)) => Ok(*entry),
+        (status, _) => Err(not_done(status)),
+    }
+}
+
+fn find(ledger: &Ledger, id: &str, initiator: Option<&str>) -> Result<BatchEntry, Failure> {
+    let entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+    let mut found = entries.into_iter().filter(|entry| {
+        entry.file.message_id == id && initiator.is_none_or(|initiator| initiator == entry.file.initiator)
+    });
+    let first = found.next().ok_or_else(|| unknown(id))?;
+    match found.next() {
+        None => Ok(first),
+        Some(second) => Err(Failure::usage(format!(
+            "'{id}' is of '{}' and of '{}'",
+            first.file.initiator, second.file.initiator
+        ))
+        .mend("say whose with --initiator")),
+    }
+}
+
+/// Carries out what of a file is due, and says where it stands.
+fn go_on(ledger: &Ledger, desk: &Desk, entry: &BatchEntry, json: bool) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    let is_to_go = matches!(entry.state, BatchState::GoesOn | BatchState::Waits);
+    let ended = if is_to_go { Some(carry(ledger, desk, entry)?) } else { None };
+    let now = find(ledger, &entry.file.message_id, Some(&entry.file.initiator))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let text = if json {
+        told::run_json(&now, ended.as_ref(), seconds)
+    } else {
+        told::run_words(&now, ended.as_ref(), seconds)
+    };
+    say(&text)?;
+    Ok(if now.progress.refused > 0 { Exit::Refused } else { Exit::Done })
+}
+
+fn carry(ledger: &Ledger, desk: &Desk, entry: &BatchEntry) -> Result<Ended, Failure> {
+    let lost = |fault| refused(Path::new(&entry.file.message_id), fault);
+    let filed = desk.find(entry).map_err(lost)?;
+    let twice = filed.twice().map_err(lost)?;
+    let mut spool = filed.spool().map_err(lost)?;
+    let mut source = filed.source().map_err(lost)?;
+    let (day, _) = now(&filed.rules);
+    let job = Job { entry, rules: &filed.rules, twice: &twice, today: day };
+    let bar = progress::items("items", entry.file.items);
+    let ended = carry_out(ledger, &job, source.as_mut(), &mut spool, &mut |progress| {
+        bar.set_position(progress.position);
+    });
+    bar.finish_and_clear();
+    ended.map_err(|fault| {
+        Failure::unreachable(format!("'{}' was stopped: {fault}", entry.file.message_id)).mend(
+            "what was done is kept; submit the file again, or give `fen batch run`: it goes on where it was",
+        )
+    })
+}
+
+fn result(arguments: &ResultOf) -> Result<Exit, Failure> {
+    let ledger = open(&arguments.data)?;
+    let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
+    write_result(&desk(&arguments.data), &entry, arguments.form, arguments.out.as_deref())?;
+    Ok(Exit::Done)
+}
+
+fn write_result(desk: &Desk, entry: &BatchEntry, form: Form, out: Option<&Path>) -> Result<(), Failure> {
+    let failed = |fault: ReportFault| match fault {
+        ReportFault::Desk(fault) => refused(Path::new(&entry.file.message_id), fault),
+        ReportFault::Written(error) => Failure::unreachable(format!("the result cannot be written: {error}")),
+    };
+    let filed = desk.find(entry).map_err(|fault| failed(fault.into()))?;
+    let mut out: Box<dyn Write> = match out {
+        Some(path) => Box::new(BufWriter::new(create(path)?)),
+        None => Box::new(BufWriter::new(std::io::stdout().lock())),
+    };
+    let is_cancelled = entry.state == BatchState::Cancelled;
+    let written = match form {
+        Form::Csv => lines::write(&mut out, &filed, is_cancelled, lines::Lines::Csv),
+        Form::Ndjson => lines::write(&mut out, &filed, is_cancelled, lines::Lines::Ndjson),
+        Form::StatusReport => status_report::write(&mut out, entry, &filed, &instant()),
+    };
+    written.map_err(failed)
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| Failure::unreachable(format!("{}: {error}", path.display())))
+}
+
+/// This instant in Greenwich, as ISO 20022 writes it.
+fn instant() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    told::instant(seconds)
+}
+
+/// The answer to a file that was refused: what it said of itself before it broke off.
+fn report_refusal(report: &Path, path: &Path, rules: &Rules, fault: &FileFault) -> Result<(), Failure> {
+    let file =
+        File::open(path).map_err(|error| Failure::unreachable(format!("{}: {error}", path.display())))?;
+    let (head, format) = fen_batch::open::head(std::io::BufReader::new(file), rules);
+    let out = BufWriter::new(create(report)?);
+    status_report::refused(out, (&head, format), fault, &instant())
+        .map_err(|error| Failure::unreachable(format!("{}: {error}", report.display())))
+}
+
+fn run_due(arguments: &RunDue, json: bool) -> Result<Exit, Failure> {
+    let ledger = open(&arguments.data)?;
+    let desk = desk(&arguments.data);
+    let mut entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+    entries.retain(|entry| matches!(entry.state, BatchState::GoesOn | BatchState::Waits));
+    entries.sort_by_key(|entry| entry.submitted_at);
+    let mut exit = Exit::Done;
+    for entry in entries {
+        if go_on(&ledger, &desk, &entry, json)? == Exit::Refused {
+            exit = Exit::Refused;
+        }
+    }
+    Ok(exit)
+}
+
+fn statement_of(arguments: &StatementOf) -> Result<Exit, Failure> {
+    let day = |text: &str, name: &str| {
+        Day::parse(text)
+            .ok_or_else(|| Failure::usage(format!("{name}: '{text}' is no date; write it as 2026-03-31")))
+    };
+    let account = fen_batch::figure::id(&arguments.account)
+        .ok_or_else(|| Failure::usage(format!("ACCOUNT: '{}' is no id", arguments.account)))?;
+    let from = day(&arguments.from, "--from")?;
+    let to = arguments.to.as_deref().map_or(Ok(from), |text| day(text, "--to"))?;
+    if to < from {
+        return Err(Failure::usage("--from is later than --to"));
+    }
+    let kind = match arguments.form {
+        Message::Statement => statement::Kind::Statement,
+        Message::Notification => statement::Kind::Notification,
+    };
+    let asked = StatementAsked {
+        account_id: AccountId::new(account),
+        period: statement::booked(from, to),
+        direction: Direction::OldestFirst,
+        after: None,
+        limit: STATEMENT_PAGE,
+    };
+    let ledger = open(&arguments.data)?;
+    let asked = statement::Asked { kind, statement: asked, days: (from, to), created: &instant() };
+    let written = match &arguments.out {
+        Some(path) => statement::write(BufWriter::new(create(path)?), &ledger, &asked),
+        None => statement::write(BufWriter::new(std::io::stdout().lock()), &ledger, &asked),
+    };
+    written.map_err(|fault| match fault {
+        StatementFault::NotFound => Failure::refused(format!("there is no account {}", arguments.account)),
+        StatementFault::Ledger(what) => Failure::refused(what),
+        StatementFault::Written(error) => {
+            Failure::unreachable(format!("the statement cannot be written: {error}"))
+        }
+    })?;
+    Ok(Exit::Done)
+}
