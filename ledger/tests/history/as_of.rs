@@ -4,7 +4,7 @@ use crate::world::{CASH, Posting, SLEEPER, World, posting, world};
 use fen_ledger::{AccountId, Balances, BusinessDate, Direction, LoanCommand, Period, StatementAsked};
 
 fn roll(world: &World, day: i32) {
-    world.ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day) }).unwrap();
+    world.ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day), loans_max: 0 }).unwrap();
 }
 
 fn balances(account: &fen_ledger::Account) -> Balances {

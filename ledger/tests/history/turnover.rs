@@ -108,7 +108,8 @@ fn days_are_told_one_by_one() {
         };
         ledger.create_transfers(&[transfer]).unwrap();
     };
-    let roll = |day| ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day) }).unwrap();
+    let roll =
+        |day| ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day), loans_max: 0 }).unwrap();
     roll(20_000);
     pay(1, 7);
     pay(2, 8);
