@@ -2,8 +2,8 @@
 //!
 //! [`Life::fold`](life::Life::fold) is the definition: from a [`Contract`](contract::Contract) and its
 //! [`Event`](event::Event)s it gives every instalment as of a day. All else in the book (postings, classes, day-end)
-//! follows from lives and is tested against it. [`course`] gives the same answers for loans that run their ordinary
-//! course, from a record of fixed size; [`register`] keeps loans and orders in pages.
+//! follows from lives and is tested against it. `course` gives the same answers for loans that run their ordinary
+//! course, from a record of fixed size; `register` keeps loans and orders in pages.
 
 mod accrual;
 pub mod allocation;
