@@ -63,6 +63,7 @@ pub mod turnover;
 
 use crate::durable::{Durable, stopped};
 use crate::memory::Memory;
+use crate::shard::Shard;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use fen_store::disk::{Disk, RealDisk};
 use std::path::Path;
@@ -484,7 +485,7 @@ impl Ledger {
     pub fn audit(&self) -> Answer<Audit> {
         match &self.keep {
             Keep::Memory(memory) => Ok(audit::of_book(&settled(memory)?.book)),
-            Keep::Durable(durable) => durable.read(audit::of_shard),
+            Keep::Durable(durable) => durable.read(Shard::audit),
         }
     }
 
@@ -495,7 +496,7 @@ impl Ledger {
     pub fn digest(&self) -> Answer<[u8; 32]> {
         match &self.keep {
             Keep::Memory(memory) => Ok(digest::digest(&settled(memory)?.book, &[])),
-            Keep::Durable(durable) => durable.read(digest::of_shard),
+            Keep::Durable(durable) => durable.read(Shard::digest),
         }
     }
 

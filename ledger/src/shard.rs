@@ -8,8 +8,10 @@ use crate::audit::{self, Audit};
 use crate::digest;
 use crate::fault::{Answer, Fault, words};
 use fen_book::image::{Header, Restore, TablePage};
-use fen_book::{AccountId, Book, Chunk, Command, Named, QueryFilter, Recall, Reply, Stamp, TransferId};
-use fen_store::checkpoint::PageStore;
+use fen_book::{
+    AccountId, Book, Chunk, Command, Named, QueryFilter, Recall, Reply, Stamp, Transfer, TransferId,
+};
+use fen_store::checkpoint::{PageId, PageStore, PageVisitor};
 use fen_store::journal::{Journal, JournalFault};
 use fen_store::wal::{LogIndex, SegmentNumber};
 use std::sync::Arc;
@@ -29,6 +31,9 @@ pub struct CheckpointHeader {
     pub book: Header,
 }
 
+/// Tables of a checkpoint from this number on are not the book's, but of whoever keeps the log beside it.
+pub const OTHER_TABLES: u16 = 256;
+
 /// The layout that this release writes.
 pub const CHECKPOINT_VERSION: u64 = 2;
 
@@ -47,6 +52,21 @@ impl Shard {
     /// # Errors
     /// [`Fault::Open`], where a page or the header is damaged or from another release.
     pub fn restore(store: &PageStore, journal: Arc<Journal>) -> Answer<Self> {
+        Self::restore_beside(store, journal, &mut |page, _| {
+            Err(format!("table {} is unknown to this release", page.table))
+        })
+    }
+
+    /// As [`Shard::restore`], for a checkpoint that holds tables beside the book's, from [`OTHER_TABLES`] on: their
+    /// pages are handed to `others`, in order.
+    ///
+    /// # Errors
+    /// As [`Shard::restore`], and whatever `others` finds wrong.
+    pub fn restore_beside(
+        store: &PageStore,
+        journal: Arc<Journal>,
+        others: &mut PageVisitor<'_>,
+    ) -> Answer<Self> {
         let open = |fault: &dyn std::fmt::Display| Fault::Open(words(fault));
         if store.generation() == 0 {
             let next_to_seal = 0;
@@ -64,7 +84,10 @@ impl Shard {
             )));
         }
         let mut restore = Restore::default();
-        store.load(&mut |id, bytes| restore.page(id.table, id.page, bytes)).map_err(|fault| open(&fault))?;
+        let mut visit = |id: PageId, bytes: &[u8]| {
+            if id.table >= OTHER_TABLES { others(id, bytes) } else { restore.page(id.table, id.page, bytes) }
+        };
+        store.load(&mut visit).map_err(|fault| open(&fault))?;
         let book = restore.finish(&header.book).map_err(|reason| open(&reason))?;
         let sealed = journal.chunks();
         if sealed < header.book.chunk {
@@ -149,12 +172,25 @@ impl Shard {
         Ok(())
     }
 
-    /// Adds everything up again and looks at every invariant.
+    /// A record by its id, sealed or young; the mark of a burned id is one too.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`], where history cannot be read.
+    pub fn find_record(&self, id: TransferId) -> Answer<Option<Transfer>> {
+        if let Some(record) = self.book.young().find(id) {
+            return Ok(Some(*record));
+        }
+        let found = self.journal.find_transfers_before(self.first_young(), &[id]);
+        let found = found.map_err(|fault| Fault::Stopped(words(&fault)))?;
+        Ok(found.into_iter().next().map(|(_, found)| found.record))
+    }
+
+    /// Adds the whole journal up again and looks at every invariant.
     pub fn audit(&self) -> Audit {
         audit::of_shard(self)
     }
 
-    /// One number for all the books.
+    /// One number for all the books; equal books have equal numbers, whoever keeps them.
     pub fn digest(&self) -> [u8; 32] {
         digest::of_shard(self)
     }

@@ -41,32 +41,43 @@ pub enum Command<'a> {
     Pulse,
 }
 
-/// What a command's kind is called in the log, numbered for ever.
-const KIND_PULSE: u16 = 0;
-const KIND_CREATE_ACCOUNTS: u16 = 1;
-const KIND_CREATE_TRANSFERS: u16 = 2;
-const KIND_CREATE_TRANSFERS_WITH_BALANCES: u16 = 3;
-const KIND_OPEN_ACCOUNTS: u16 = 4;
-const KIND_SET_LIMITS: u16 = 5;
-const KIND_END_CHAINS: u16 = 6;
-const KIND_LOANS: u16 = 7;
-const KIND_BATCH: u16 = 8;
+/// What a command's kind is called in the log, numbered for ever. Numbers from 256 on are never the book's.
+pub mod kind {
+    /// Nothing but the passing of time.
+    pub const PULSE: u16 = 0;
+    /// Opens accounts.
+    pub const CREATE_ACCOUNTS: u16 = 1;
+    /// Posts transfers.
+    pub const CREATE_TRANSFERS: u16 = 2;
+    /// Posts transfers, answered with balances.
+    pub const CREATE_TRANSFERS_WITH_BALANCES: u16 = 3;
+    /// Opens accounts with limits and opening balances.
+    pub const OPEN_ACCOUNTS: u16 = 4;
+    /// Changes accounts' limits.
+    pub const SET_LIMITS: u16 = 5;
+    /// Posts or voids whole chains.
+    pub const END_CHAINS: u16 = 6;
+    /// Products, loans, day-end.
+    pub const LOANS: u16 = 7;
+    /// Orders of files of payments and loans.
+    pub const BATCH: u16 = 8;
+}
 
 impl<'a> Command<'a> {
     /// The command as the log keeps it: its kind, and its events' bytes as they came.
     pub fn encode(&self) -> (u16, &'a [u8]) {
         match self {
-            Command::Pulse => (KIND_PULSE, &[]),
-            Command::CreateAccounts(events) => (KIND_CREATE_ACCOUNTS, events.as_bytes()),
-            Command::CreateTransfers(events) => (KIND_CREATE_TRANSFERS, events.as_bytes()),
+            Command::Pulse => (kind::PULSE, &[]),
+            Command::CreateAccounts(events) => (kind::CREATE_ACCOUNTS, events.as_bytes()),
+            Command::CreateTransfers(events) => (kind::CREATE_TRANSFERS, events.as_bytes()),
             Command::CreateTransfersWithBalances(events) => {
-                (KIND_CREATE_TRANSFERS_WITH_BALANCES, events.as_bytes())
+                (kind::CREATE_TRANSFERS_WITH_BALANCES, events.as_bytes())
             }
-            Command::OpenAccounts(events) => (KIND_OPEN_ACCOUNTS, events.as_bytes()),
-            Command::SetLimits(events) => (KIND_SET_LIMITS, events.as_bytes()),
-            Command::EndChains(events) => (KIND_END_CHAINS, events.as_bytes()),
-            Command::Loans(body) => (KIND_LOANS, body),
-            Command::Batch(body) => (KIND_BATCH, body),
+            Command::OpenAccounts(events) => (kind::OPEN_ACCOUNTS, events.as_bytes()),
+            Command::SetLimits(events) => (kind::SET_LIMITS, events.as_bytes()),
+            Command::EndChains(events) => (kind::END_CHAINS, events.as_bytes()),
+            Command::Loans(body) => (kind::LOANS, body),
+            Command::Batch(body) => (kind::BATCH, body),
         }
     }
 
@@ -74,24 +85,26 @@ impl<'a> Command<'a> {
     ///
     /// # Errors
     /// In words, where kind and body are no command of this release.
-    pub fn decode(kind: u16, body: &'a [u8]) -> Result<Self, String> {
-        let command = match kind {
-            KIND_PULSE if body.is_empty() => Command::Pulse,
-            KIND_CREATE_ACCOUNTS => Command::CreateAccounts(events_in(body)?),
-            KIND_CREATE_TRANSFERS => Command::CreateTransfers(events_in(body)?),
-            KIND_CREATE_TRANSFERS_WITH_BALANCES => Command::CreateTransfersWithBalances(events_in(body)?),
-            KIND_OPEN_ACCOUNTS => Command::OpenAccounts(events_in(body)?),
-            KIND_SET_LIMITS => Command::SetLimits(events_in(body)?),
-            KIND_END_CHAINS => Command::EndChains(events_in(body)?),
-            KIND_LOANS => {
+    pub fn decode(number: u16, body: &'a [u8]) -> Result<Self, String> {
+        let command = match number {
+            kind::PULSE if body.is_empty() => Command::Pulse,
+            kind::CREATE_ACCOUNTS => Command::CreateAccounts(events_in(body)?),
+            kind::CREATE_TRANSFERS => Command::CreateTransfers(events_in(body)?),
+            kind::CREATE_TRANSFERS_WITH_BALANCES => Command::CreateTransfersWithBalances(events_in(body)?),
+            kind::OPEN_ACCOUNTS => Command::OpenAccounts(events_in(body)?),
+            kind::SET_LIMITS => Command::SetLimits(events_in(body)?),
+            kind::END_CHAINS => Command::EndChains(events_in(body)?),
+            kind::LOANS => {
                 LoanCommand::decode(body)?;
                 Command::Loans(body)
             }
-            KIND_BATCH => {
+            kind::BATCH => {
                 BatchOrder::decode(body)?;
                 Command::Batch(body)
             }
-            _ => return Err(format!("kind {kind} with {} bytes is no command of this release", body.len())),
+            _ => {
+                return Err(format!("kind {number} with {} bytes is no command of this release", body.len()));
+            }
         };
         let (count, max) = (command.event_count(), command.event_count_max());
         if count > max {

@@ -16,6 +16,7 @@ pub mod accounts;
 mod batch;
 pub mod batches;
 pub mod book;
+pub mod clearing;
 pub mod command;
 pub mod image;
 pub mod journal;
@@ -45,6 +46,7 @@ pub use command::{
 pub use journal::{CHUNK_RECORDS, Chunk, NO_SLOT, PartPost, Touch};
 pub use loan::bank_days::BankDays;
 pub use opening::{AccountOpening, ChainEnd, LimitChange};
+pub use plan::first_difference;
 pub use quantity::{
     AccountId, AccountSlot, Amount, BusinessDate, Code, LedgerCode, RecordNumber, STAMP_MAX, Stamp,
     TimeoutSeconds, TransferId,

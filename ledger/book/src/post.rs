@@ -6,6 +6,7 @@ use crate::journal::NO_SLOT;
 use crate::pendings::Pending;
 use crate::plan::{AccountPlan, Effect, TransferPlan};
 use crate::quantity::{AccountSlot, Amount, Stamp, TransferId};
+use crate::status::CreateTransferStatus;
 use crate::transfer::{Transfer, TransferFlags};
 use crate::young::burned;
 
@@ -64,6 +65,14 @@ impl Book {
     pub(crate) fn burn(&mut self, id: TransferId) {
         self.young.make_room();
         let record = burned(id, self.young.last_transfer_stamp());
+        self.young.push(&record, [NO_SLOT, NO_SLOT]);
+    }
+
+    /// As [`Book::burn`], with the reason kept in `user_data_32`: the source shard may ask for it again.
+    pub(crate) fn burn_leg(&mut self, id: TransferId, status: CreateTransferStatus) {
+        self.young.make_room();
+        let reason = u32::from(status.number());
+        let record = Transfer { user_data_32: reason, ..burned(id, self.young.last_transfer_stamp()) };
         self.young.push(&record, [NO_SLOT, NO_SLOT]);
     }
 

@@ -87,6 +87,8 @@ statuses! {
     CreateTransferStatus {
         LinkedEventFailed = 10, "linked_event_failed";
         LinkedEventChainOpen = 20, "linked_event_chain_open";
+        LinkedEventsCrossShards = 22, "linked_events_cross_shards";
+        ImportedEventCrossesShards = 24, "imported_event_crosses_shards";
         ImportedEventExpected = 30, "imported_event_expected";
         ImportedEventNotExpected = 40, "imported_event_not_expected";
         TimestampMustBeZero = 50, "timestamp_must_be_zero";
@@ -169,6 +171,15 @@ statuses! {
 }
 
 impl CreateTransferStatus {
+    /// Refusals that only a cluster of several shards can have: no book alone gives them.
+    pub const OF_SEVERAL_SHARDS: &'static [Self] =
+        &[Self::LinkedEventsCrossShards, Self::ImportedEventCrossesShards];
+
+    /// Whether this refusal stands behind those that tell of the id itself: then the id was free until now.
+    pub const fn comes_after_the_id(self) -> bool {
+        self.number() > Self::IdAlreadyFailed.number()
+    }
+
     /// Whether the refusal depended on the moment: then the id is burned, so that a retry under the same id can
     /// never post what its sender was told had failed.
     pub const fn burns_id(self) -> bool {
@@ -182,6 +193,8 @@ impl CreateTransferStatus {
             | Self::CreditAccountAlreadyClosed => true,
             Self::LinkedEventFailed
             | Self::LinkedEventChainOpen
+            | Self::LinkedEventsCrossShards
+            | Self::ImportedEventCrossesShards
             | Self::ImportedEventExpected
             | Self::ImportedEventNotExpected
             | Self::TimestampMustBeZero

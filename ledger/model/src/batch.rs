@@ -1,6 +1,7 @@
 //! What all batches have in common: stamps, chains, and imports being all or nothing by the batch's first event.
 
 use crate::Model;
+use fen_book::clearing::is_clearing;
 use fen_book::{
     Account, AccountFlags, AccountOpening, CreateAccountStatus, CreateTransferStatus, OpeningStatus, Outcome,
     Stamp, Transfer, TransferFlags,
@@ -103,7 +104,8 @@ impl Event for Transfer {
         model.create_transfer(self, stamp)
     }
     fn burn(&self, model: &mut Model, refusal: CreateTransferStatus) {
-        if is_of_the_moment(refusal) {
+        let is_leg = is_clearing(self.debit_account_id);
+        if is_of_the_moment(refusal) || (is_leg && refusal.comes_after_the_id()) {
             model.burned.insert(self.id);
         }
     }

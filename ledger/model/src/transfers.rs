@@ -4,6 +4,7 @@ use crate::existing::{self, with_inherited};
 use crate::journal::{Ending, Entry, expiry};
 use crate::{Model, refuse_if};
 use fen_book::CreateTransferStatus as Status;
+use fen_book::clearing::is_clearing;
 use fen_book::{
     Account, AccountFlags, Amount, Balances, Outcome, Stamp, Transfer, TransferFlags, TransferId,
 };
@@ -134,8 +135,12 @@ impl Model {
             imported && !self.may_import_transfer_at(asked.timestamp),
             Status::ImportedEventTimestampMustNotRegress,
         )?;
-        refuse_if(posts && self.is_closed(pending.debit_account_id), Status::DebitAccountAlreadyClosed)?;
-        refuse_if(posts && self.is_closed(pending.credit_account_id), Status::CreditAccountAlreadyClosed)?;
+        let posts_here = posts && !is_of_clearing(&pending);
+        refuse_if(posts_here && self.is_closed(pending.debit_account_id), Status::DebitAccountAlreadyClosed)?;
+        refuse_if(
+            posts_here && self.is_closed(pending.credit_account_id),
+            Status::CreditAccountAlreadyClosed,
+        )?;
 
         let transfer = Transfer { timestamp: if imported { asked.timestamp } else { clock }, ..meant };
         Ok(if posts { Entry::Post { transfer, pending } } else { Entry::Void { transfer, pending } })
@@ -221,4 +226,9 @@ fn refuse_overflow(transfer: &Transfer, debited: &Balances, credited: &Balances)
 /// Sums that the rules keep within 128 bits.
 fn sum(one: Amount, other: Amount) -> Amount {
     one.checked_add(other).expect("pending and posted together stay below 2^128")
+}
+
+/// Whether another shard relies on it.
+fn is_of_clearing(transfer: &Transfer) -> bool {
+    is_clearing(transfer.debit_account_id) || is_clearing(transfer.credit_account_id)
 }

@@ -3,6 +3,7 @@
 use super::envelope::{EnvelopeStatuses, Origin};
 use super::{Batch, Place};
 use crate::book::Book;
+use crate::clearing::is_leg;
 use crate::command::{Outcome, Receipt};
 use crate::look_ahead::{GROUP, look_ahead};
 use crate::plan::{TransferOrder, TransferPlan, refuse};
@@ -66,7 +67,9 @@ impl Batch for TransferBatch {
     }
 
     fn note_refusal(book: &mut Book, event: &Transfer, status: Status) {
-        if status.burns_id() {
+        if is_leg(event) && status.comes_after_the_id() {
+            book.burn_leg(event.id, status);
+        } else if status.burns_id() {
             book.burn(event.id);
         }
     }

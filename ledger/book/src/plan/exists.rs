@@ -73,6 +73,16 @@ fn first_broken(rules: &[(bool, Status)]) -> Option<Status> {
     rules.iter().find_map(|(broken, status)| broken.then_some(*status))
 }
 
+/// The first thing in which a transfer (no post, no void) differs from the record under its id.
+pub fn first_difference(transfer: &Transfer, existing: &Transfer) -> Option<Status> {
+    let first = [
+        (transfer.flags != existing.flags, Status::ExistsWithDifferentFlags),
+        (transfer.pending_id != existing.pending_id, Status::ExistsWithDifferentPendingId),
+        (transfer.timeout != existing.timeout, Status::ExistsWithDifferentTimeout),
+    ];
+    first_broken(&first).or_else(|| first_broken(&differences(transfer, existing)))
+}
+
 /// A balancing transfer asks for a bound: any that is at least what was moved counts as the same.
 fn differences(transfer: &Transfer, existing: &Transfer) -> [(bool, Status); 8] {
     let balancing = TransferFlags::BALANCING_DEBIT.with(TransferFlags::BALANCING_CREDIT);

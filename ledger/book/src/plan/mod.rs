@@ -13,6 +13,7 @@ use crate::status::{CreateAccountStatus, CreateTransferStatus};
 use crate::transfer::{Transfer, TransferFlags};
 
 pub(crate) use account::AccountOrder;
+pub use exists::first_difference;
 pub(crate) use transfer::TransferOrder;
 
 /// A refusal: the coded "no" with the stamp that the client gets.

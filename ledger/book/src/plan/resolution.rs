@@ -2,6 +2,7 @@
 
 use super::{Effect, TransferOrder, TransferPlan, TransferRefused};
 use crate::account::AccountFlags;
+use crate::clearing::is_clearing;
 use crate::pendings::Pending;
 use crate::quantity::{Amount, Stamp};
 use crate::status::CreateTransferStatus as Status;
@@ -54,9 +55,11 @@ impl View<'_> {
         Ok(stamp)
     }
 
-    /// A closed account takes nothing but voids.
+    /// A closed account takes nothing but voids, and what another shard relies on.
     fn check_open(&self, order: TransferOrder<'_>, pending: &Pending) -> Result<(), TransferRefused> {
-        if order.has(TransferFlags::VOID_PENDING_TRANSFER) {
+        let Transfer { debit_account_id, credit_account_id, .. } = pending.transfer;
+        let is_relied_on = is_clearing(debit_account_id) || is_clearing(credit_account_id);
+        if order.has(TransferFlags::VOID_PENDING_TRANSFER) || is_relied_on {
             return Ok(());
         }
         if self.account(pending.debit).flags.contains(AccountFlags::CLOSED) {

@@ -592,7 +592,9 @@ fn random_commands_get_the_models_answers() {
     println!("{ended_together} chains were ended whole; {statuses:?}");
     if all {
         // A story that never comes near a rule proves nothing about it.
-        let missing = CreateTransferStatus::ALL.iter().filter(|status| !statuses.contains_key(status));
+        let missing = CreateTransferStatus::ALL.iter().filter(|status| {
+            !statuses.contains_key(status) && !CreateTransferStatus::OF_SEVERAL_SHARDS.contains(status)
+        });
         assert!(ended_together > 0);
         assert_eq!(missing.collect::<Vec<_>>(), Vec::<&CreateTransferStatus>::new());
     }
