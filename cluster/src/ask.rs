@@ -20,6 +20,8 @@ pub enum Ask {
     ReadIndex,
     /// About the members of the group, for its leader.
     Members(Members),
+    /// A batch with transfers that cross; see [`crate::crossing::orders`]. Answered when all of them are decided.
+    Cross(Bytes),
     /// A look into the books, by the leader once a majority has confirmed that it leads.
     Read(Read),
     /// A look into the books as whoever holds them has them: their age in milliseconds as a little-endian `u64`, then
@@ -52,6 +54,8 @@ pub enum Read {
     Totals,
     /// Adds the books up again; answered by [`wire::MemberAudit`].
     Audit,
+    /// What this shard said to the legs of transfers; answered by [`crate::crossing::orders::Verdict`]s.
+    Verdicts(wire::Ids),
     /// Answered by the business date as a little-endian `i32`, or by nothing where there is none yet.
     BusinessDate,
 }
@@ -96,6 +100,11 @@ impl Ask {
             Self::Members(Members::Voters(nodes)) => put(&mut bytes, 7, nodes),
             Self::Members(Members::HandOver(to)) => put(&mut bytes, 8, to),
             Self::Members(Members::Dismiss(nodes)) => put(&mut bytes, 9, nodes),
+            Self::Cross(batch) => {
+                bytes.reserve(1 + batch.len());
+                bytes.put_u8(10);
+                bytes.put_slice(batch);
+            }
             Self::Read(read) => read.put(&mut bytes),
             Self::Near(read) => {
                 bytes.put_u8(NEAR);
@@ -123,6 +132,7 @@ impl Ask {
             7 => read(bytes).map(Members::Voters).map(Self::Members),
             8 => read(bytes).map(Members::HandOver).map(Self::Members),
             9 => read(bytes).map(Members::Dismiss).map(Self::Members),
+            10 => Ok(Self::Cross(bytes)),
             NEAR if !bytes.is_empty() => {
                 let number = bytes.get_u8();
                 Read::decode(number, bytes).map(Self::Near)
@@ -147,6 +157,7 @@ impl Read {
             Self::Totals => bytes.put_u8(73),
             Self::BusinessDate => bytes.put_u8(74),
             Self::Audit => bytes.put_u8(75),
+            Self::Verdicts(ids) => put(bytes, 76, ids),
         }
     }
 
@@ -164,6 +175,7 @@ impl Read {
             73 => Ok(Self::Totals),
             74 => Ok(Self::BusinessDate),
             75 => Ok(Self::Audit),
+            76 => read(bytes).map(Self::Verdicts),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }

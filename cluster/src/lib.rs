@@ -7,8 +7,10 @@
 //! Every node serves every call. What it leads it answers itself, the rest it passes on, once.
 
 pub mod ask;
+pub mod books;
 pub mod clock;
 pub mod config;
+pub mod crossing;
 pub mod directory;
 mod door;
 pub mod fault;

@@ -9,6 +9,7 @@
 
 use crate::ask::{self, Ask};
 use crate::config::{Certificates, Config};
+use crate::crossing::driver::Driver;
 use crate::directory::{Change, Directory, DirectoryMachine, NodeEntry, SHARDS_MAX, ShardEntry};
 use crate::door::Door;
 use crate::fault::{NodeFault, ServeFault};
@@ -283,9 +284,10 @@ impl Builder {
         let id = GroupId(shard.group);
         let (disk, crew) = (self.world.disk.clone(), self.world.crew.clone());
         let folder = PathBuf::from("shards").join(shard.group.to_string());
-        let open = move || ShardMachine::open(crew, Vault::open(disk, folder)?);
+        let number = shard.group;
+        let open = move || ShardMachine::open(number, crew, Vault::open(disk, folder)?);
         let machine = self.world.crew.aside(open).await??;
-        let next_expiry = machine.next_expiry();
+        let (next_expiry, board) = (machine.next_expiry(), machine.board());
         let group = Group::start(&self.site(), id, machine).await?;
         self.groups.add(group.clone());
         if let Some(rank) = shard.founders.iter().position(|founder| *founder == self.config.node) {
@@ -296,8 +298,10 @@ impl Builder {
             let members: Members = shard.founders.iter().filter_map(address).collect();
             tokio::spawn(found_in_turn(group.clone(), members, rank));
         }
-        self.router
-            .add(id, Teller::start(group, next_expiry, self.world.clock.clone(), self.world.crew.clone()));
+        let World { clock, crew, .. } = self.world.clone();
+        let teller = Teller::start(group, next_expiry, board.clone(), clock, crew);
+        self.router.add(id, teller.clone());
+        Driver::start(self.router.clone(), teller, board);
         Ok(())
     }
 }

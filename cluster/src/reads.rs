@@ -5,17 +5,22 @@
 //! for the disk.
 
 use crate::ask::{Ask, Read};
+use crate::books::Books;
+use crate::crossing::counter;
+use crate::crossing::orders::Verdict;
 use crate::fault::ServeFault;
 use crate::membership;
 use crate::shard::ShardMachine;
 use crate::teller::Teller;
 use bytes::Bytes;
 use fen_api::{records, wire};
-use fen_book::{AccountId, Amount, Book, EVENTS_MAX, Transfer, TransferId};
+use fen_book::clearing::{Step, step_id};
+use fen_book::{AccountId, Amount, Book, CreateTransferStatus, EVENTS_MAX, Transfer, TransferId};
 use fen_json::reply::Answer as _;
 use fen_ledger::{LedgerTotals, history};
 use prost::Message;
 use std::collections::BTreeMap;
+use zerocopy::IntoBytes;
 
 /// The most ids in one look-up.
 const IDS_MAX: usize = EVENTS_MAX;
@@ -40,6 +45,7 @@ impl Teller {
     pub async fn serve(&self, ask: Ask) -> Result<Bytes, ServeFault> {
         match ask {
             Ask::Submit(command) => self.submit(command).await,
+            Ask::Cross(batch) => counter::cross(self, self.board(), batch).await,
             Ask::ReadIndex => {
                 let index = self.group().read_index().await?;
                 Ok(Bytes::copy_from_slice(&index.to_le_bytes()))
@@ -64,13 +70,29 @@ impl Desk<'_> {
             Read::QueryTransfers(filter) => self.query_transfers(filter).await,
             Read::Loans(ids) => self.loans(ids).await,
             Read::LoansHere(ids) => self.loans_here(ids).await,
+            Read::Verdicts(ids) => self.verdicts(ids).await,
             Read::Totals => Ok(encoded(&self.look(|shard| totals(shard.shard().book())).await?)),
-            Read::Audit => Ok(encoded(&self.look(|machine| audit(machine.shard())).await?)),
+            Read::Audit => Ok(encoded(&self.look(|machine| audit(machine.books())).await?)),
             Read::BusinessDate => {
                 let date = self.look(|shard| shard.shard().book().loans().business_date()).await?;
                 Ok(date.map_or_else(Bytes::new, |date| Bytes::copy_from_slice(&date.get().to_le_bytes())))
             }
         }
+    }
+
+    async fn verdicts(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {
+        let ids: Vec<TransferId> = wide_ids(&ids)?.into_iter().map(TransferId::new).collect();
+        let verdicts = self.look(move |machine| {
+            let verdict = |id: &TransferId| {
+                let verdict = machine.books().verdict(*id, step_id(*id, Step::Leg))?;
+                // A verdict without an id: the leg never came.
+                let none = || Verdict::new(TransferId::ZERO, CreateTransferStatus::Created, Amount::ZERO);
+                Ok(verdict.unwrap_or_else(none))
+            };
+            ids.iter().map(verdict).collect::<std::io::Result<Vec<Verdict>>>()
+        });
+        let verdicts = verdicts.await?.map_err(|fault| ServeFault::Refused(fault.to_string()))?;
+        Ok(Bytes::copy_from_slice(verdicts.as_bytes()))
     }
 
     async fn look<T: Send + 'static>(
@@ -238,7 +260,8 @@ fn totals_message(ledger: u32, totals: &LedgerTotals, own_accounts: u64) -> wire
 }
 
 /// What this member finds in its books, and its digest of them. Who it is, the asker knows.
-fn audit(shard: &fen_ledger::shard::Shard) -> wire::MemberAudit {
+fn audit(books: &Books) -> wire::MemberAudit {
+    let shard = books.shard();
     let audit = shard.audit();
     let own = totals(shard.book()).ledgers.into_iter().map(|totals| (totals.ledger, totals.own_accounts));
     let own: BTreeMap<u32, u64> = own.collect();
@@ -249,7 +272,7 @@ fn audit(shard: &fen_ledger::shard::Shard) -> wire::MemberAudit {
         group: 0,
         node: 0,
         commands: shard.applied().get(),
-        digest: shard.digest().to_vec(),
+        digest: books.digest().to_vec(),
         accounts: audit.accounts,
         transfers: audit.transfers,
         burned_ids: audit.burned_ids,

@@ -67,10 +67,18 @@ pub enum Path {
 /// Where a transfer goes.
 pub fn path(transfer: &Transfer) -> Path {
     let ends = TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
+    if transfer.flags.intersects(ends) {
+        // The end of a reservation goes where the reservation is: with its payer, and with its payee where the bank
+        // pays. What neither account tells has to be looked for.
+        return match (home(transfer.debit_account_id), home(transfer.credit_account_id)) {
+            (Home::Slot(payer), _) => Path::Within(payer),
+            (Home::Everywhere, Home::Slot(payee)) => Path::Within(payee),
+            (Home::Everywhere | Home::Inherited, _) => Path::WithPending,
+        };
+    }
     match (home(transfer.debit_account_id), home(transfer.credit_account_id)) {
         (Home::Slot(debit), Home::Slot(credit)) if debit != credit => Path::Between(debit, credit),
         (Home::Slot(slot), _) | (_, Home::Slot(slot)) => Path::Within(slot),
-        (Home::Inherited, _) | (_, Home::Inherited) if transfer.flags.intersects(ends) => Path::WithPending,
         // Between two of the bank's own accounts: any shard will do, but always the same one.
         (Home::Everywhere | Home::Inherited, Home::Everywhere | Home::Inherited) => {
             let id = transfer.id.get();

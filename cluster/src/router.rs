@@ -182,6 +182,7 @@ impl Router {
                 Ok(Bytes::new())
             }
             Ask::Submit(_)
+            | Ask::Cross(_)
             | Ask::ReadIndex
             | Ask::Read(_)
             | Ask::Near(_)

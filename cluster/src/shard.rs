@@ -4,43 +4,30 @@
 //! its own clock by enough, and goes on from its own clock otherwise. So stamps rise along the log whatever leaders'
 //! clocks say, and every replica stamps alike.
 
+use crate::books::Books;
+use crate::crossing::board::Board;
+use crate::crossing::table::{self, Crossings};
 use crate::image::{self, ShardImage};
 use crate::parcel::{self, PackedCommand};
 use crate::vault::Vault;
 use bytes::{Bytes, BytesMut};
 use crossbeam_channel::Receiver;
-use fen_api::answers;
 use fen_book::image::Table;
-use fen_book::{Chunk, Command, Reply, STAMP_MAX, Stamp};
+use fen_book::{Chunk, Stamp};
 use fen_ledger::shard::{CheckpointHeader, Shard, touched_ids};
 use fen_raft::{Answer, Audience, Crew, Helper, Image, LogPlace, Machine, Mark, Parcel};
 use fen_store::checkpoint::{PageId, PageStore};
 use fen_store::journal::{Journal, JournalFault};
-use fen_store::wal::{LogIndex, SegmentNumber};
+use fen_store::wal::SegmentNumber;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// The numbers of the commands that this release takes from clients; see [`Command::encode`].
+/// The numbers of the commands that this release takes from clients: the book's own.
 pub mod kind {
-    /// Nothing but the passing of time.
-    pub const PULSE: u16 = 0;
-    /// Opens accounts.
-    pub const CREATE_ACCOUNTS: u16 = 1;
-    /// Posts transfers.
-    pub const CREATE_TRANSFERS: u16 = 2;
-    /// Posts transfers and tells the balances after each.
-    pub const CREATE_TRANSFERS_WITH_BALANCES: u16 = 3;
-    /// Opens accounts with limits and opening balances.
-    pub const OPEN_ACCOUNTS: u16 = 4;
-    /// Changes limits.
-    pub const SET_LIMITS: u16 = 5;
-    /// Ends chains of pending transfers.
-    pub const END_CHAINS: u16 = 6;
-    /// Products, loan events and day-ends.
-    pub const LOANS: u16 = 7;
+    pub use fen_book::command::kind::*;
 
     use super::RecordBytes;
     use fen_book::{AccountOpening, CHAIN_ENDS_MAX, ChainEnd, EVENTS_MAX, LimitChange};
@@ -77,9 +64,11 @@ pub enum RecordBytes {
 /// See the module.
 pub struct ShardMachine {
     crew: Crew,
+    number: u32,
     vault: Vault,
     store: PageStore,
-    shard: Shard,
+    books: Books,
+    board: Arc<Board>,
     sealer: Sealer,
     mark: Mark,
     /// The log's bytes lie anywhere; the book wants records where the processor likes them.
@@ -90,24 +79,23 @@ pub struct ShardMachine {
 
 impl ShardMachine {
     /// The shard as its last checkpoint has it, or an empty one.
-    pub fn open(crew: Crew, vault: Vault) -> io::Result<Self> {
+    pub fn open(number: u32, crew: Crew, vault: Vault) -> io::Result<Self> {
         let (store, journal) = (vault.store()?, Arc::new(vault.journal()?));
-        let shard = Shard::restore(&store, journal.clone()).map_err(io::Error::other)?;
+        let mut crossings = Crossings::default();
+        let mut others = |page: PageId, bytes: &[u8]| match page.table {
+            table::TABLE => crossings.restore(bytes),
+            unknown => Err(format!("table {unknown} is unknown to this release")),
+        };
+        let shard = Shard::restore_beside(&store, journal.clone(), &mut others).map_err(io::Error::other)?;
+        let books = Books::new(number, shard, crossings);
         let mark = read_mark(store.header())?;
         let settled =
             CheckpointHeader::read_from_prefix(store.header()).map_or(0, |(header, _)| header.book.chunk);
         let sealer = Sealer::start(&crew, journal, settled)?;
-        let machine = Self {
-            crew,
-            vault,
-            store,
-            shard,
-            sealer,
-            mark,
-            aligned: Vec::new(),
-            next_expiry: Arc::default(),
-        };
-        machine.publish_expiry();
+        let (board, next_expiry) = Default::default();
+        let machine =
+            Self { crew, number, vault, store, books, board, sealer, mark, aligned: Vec::new(), next_expiry };
+        machine.publish();
         Ok(machine)
     }
 
@@ -116,46 +104,56 @@ impl ShardMachine {
         self.next_expiry.clone()
     }
 
+    /// Where it is told what waits for a step between shards, and what became of it.
+    pub fn board(&self) -> Arc<Board> {
+        self.board.clone()
+    }
+
     /// The shard, to be read.
     pub fn shard(&self) -> &Shard {
-        &self.shard
+        self.books.shard()
     }
 
-    fn publish_expiry(&self) {
-        let next = self.shard.book().next_expiry().map_or(u64::MAX, Stamp::get);
+    /// The shard with what is on its way to others, to be read.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    fn publish(&self) {
+        let next = self.shard().book().next_expiry().map_or(u64::MAX, Stamp::get);
         self.next_expiry.store(next, Ordering::Relaxed);
+        self.board.publish(self.books.crossings());
     }
 
-    fn command(&mut self, stamp: u64, command: &PackedCommand) -> io::Result<Reply> {
-        let broken =
-            |reason: String| io::Error::new(io::ErrorKind::InvalidData, format!("log entry: {reason}"));
+    fn command(&mut self, stamp: u64, command: &PackedCommand) -> io::Result<Bytes> {
         let bytes = command.body.len();
         self.aligned.resize(bytes.div_ceil(size_of::<u128>()), 0);
         let body = &mut self.aligned.as_mut_bytes()[..bytes];
         body.copy_from_slice(&command.body);
-        let command = Command::decode(command.kind, body).map_err(broken)?;
-        let stamps = u64::try_from(command.stamp_count()).map_err(io::Error::other)?;
-        let clock = self.shard.book().clock().get();
-        let stamp = stamp.min(STAMP_MAX.get()).max(clock.saturating_add(stamps));
-        // The shard counts commands, of which an entry may hold several; its count is its own.
-        let next = LogIndex::new(self.shard.applied().get() + 1);
-        let reply = self.shard.apply(next, &command, Stamp::new(stamp)).map_err(io::Error::other)?;
-        for chunk in self.shard.take_full_chunks() {
+        let answer = self.books.apply(stamp, command.kind, body)?;
+        for chunk in self.books.shard_mut().take_full_chunks() {
             self.sealer.seal(chunk)?;
         }
         while let Some(number) = self.sealer.sealed_now()? {
-            self.shard.chunk_is_sealed(number);
+            self.books.shard_mut().chunk_is_sealed(number);
         }
-        Ok(reply)
+        Ok(answer)
     }
 
     /// Everything that changed since the last checkpoint, written in one go beside the waiting traffic.
     fn write_checkpoint(&mut self, mark: &Mark) -> io::Result<()> {
-        let (header, pages) = self.shard.freeze(SegmentNumber::FIRST);
-        let of_open_chunk = |id: &PageId| Table::OF_OPEN_CHUNK.iter().any(|table| table.number() == id.table);
+        let (header, pages) = self.books.shard_mut().freeze(SegmentNumber::FIRST);
+        let of_open_chunk = |id: &PageId| {
+            id.table == table::TABLE || Table::OF_OPEN_CHUNK.iter().any(|table| table.number() == id.table)
+        };
         let mut left_over: BTreeSet<PageId> =
             self.store.current().pages().map(|(id, _)| id).filter(of_open_chunk).collect();
         let mut draft = self.store.draft().map_err(io::Error::other)?;
+        for (page, bytes) in (0..).zip(self.books.crossings().pages()) {
+            let id = PageId { table: table::TABLE, page };
+            left_over.remove(&id);
+            draft.put(id, &bytes).map_err(io::Error::other)?;
+        }
         let mut next = Some(pages);
         while let Some(pages) = next {
             for page in pages {
@@ -163,14 +161,14 @@ impl ShardMachine {
                 left_over.remove(&id);
                 draft.put(id, &page.bytes).map_err(io::Error::other)?;
             }
-            next = self.shard.take_frozen(PAGES_PER_STEP);
+            next = self.books.shard_mut().take_frozen(PAGES_PER_STEP);
         }
         for id in left_over {
             draft.remove(id);
         }
-        while self.shard.journal().chunks() < header.book.chunk {
+        while self.books.shard().journal().chunks() < header.book.chunk {
             let number = self.sealer.sealed_next()?;
-            self.shard.chunk_is_sealed(number);
+            self.books.shard_mut().chunk_is_sealed(number);
         }
         let mut bytes = header.as_bytes().to_vec();
         write_mark(&mut bytes, mark);
@@ -183,7 +181,7 @@ impl ShardMachine {
         let generation = self.store.current();
         let (header, _mark) = CheckpointHeader::read_from_prefix(generation.header())
             .map_err(|_| io::Error::other("the checkpoint's header is too short"))?;
-        let journal = self.shard.journal();
+        let journal = self.books.shard().journal();
         let content = ShardImage::new(&self.vault, generation, journal, header.book.chunk)?;
         Ok(Image { mark: self.mark.clone(), content: Arc::new(content) })
     }
@@ -277,12 +275,12 @@ impl Machine for ShardMachine {
     fn apply(&mut self, _place: LogPlace, parcel: &Parcel, audience: Audience) -> io::Result<Answer> {
         let mut packed = BytesMut::new();
         for command in parcel::unpack(parcel.body.clone()).map_err(io::Error::other)? {
-            let reply = self.command(parcel.stamp, &command)?;
+            let answer = self.command(parcel.stamp, &command)?;
             if audience == Audience::Client {
-                parcel::add_answer(&mut packed, &answers::pack(&reply));
+                parcel::add_answer(&mut packed, &answer);
             }
         }
-        self.publish_expiry();
+        self.publish();
         Ok(Answer(packed.freeze()))
     }
 
@@ -303,31 +301,13 @@ impl Machine for ShardMachine {
         let next = self.vault.successor()?;
         image::unpack(&*image.content, &next)?;
         next.take_over(&self.vault)?;
-        let expiry = self.next_expiry.clone();
-        *self = Self::open(self.crew.clone(), next)?;
-        self.next_expiry = expiry;
-        self.publish_expiry();
+        let (expiry, board) = (self.next_expiry.clone(), self.board.clone());
+        *self = Self::open(self.number, self.crew.clone(), next)?;
+        (self.next_expiry, self.board) = (expiry, board);
+        self.publish();
         if self.mark != image.mark {
             return Err(io::Error::other("the image is of another place of the log than it says"));
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_numbers_are_the_books_own() {
-        assert_eq!(Command::Pulse.encode().0, kind::PULSE);
-        assert_eq!(Command::CreateAccounts(&[]).encode().0, kind::CREATE_ACCOUNTS);
-        assert_eq!(Command::CreateTransfers(&[]).encode().0, kind::CREATE_TRANSFERS);
-        let with_balances = Command::CreateTransfersWithBalances(&[]);
-        assert_eq!(with_balances.encode().0, kind::CREATE_TRANSFERS_WITH_BALANCES);
-        assert_eq!(Command::OpenAccounts(&[]).encode().0, kind::OPEN_ACCOUNTS);
-        assert_eq!(Command::SetLimits(&[]).encode().0, kind::SET_LIMITS);
-        assert_eq!(Command::EndChains(&[]).encode().0, kind::END_CHAINS);
-        assert_eq!(Command::Loans(&[]).encode().0, kind::LOANS);
     }
 }

@@ -5,11 +5,15 @@
 //! `Busy`, at once.
 
 use crate::clock::Clock;
+use crate::crossing::board::Board;
+use crate::crossing::orders::{self, LegEnd, STEP_MAX, Verdict};
 use crate::fault::ServeFault;
 use crate::parcel::{self, BODY_BYTES_MAX, PackedCommand, Packer};
 use crate::shard::{RecordBytes, ShardMachine, kind};
 use bytes::Bytes;
+use fen_book::clearing::clearing_account;
 use fen_book::loan::command::LoanCommand;
+use fen_book::{EVENTS_MAX, Transfer, TransferId};
 use fen_raft::{Crew, Group, Parcel};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +47,7 @@ pub struct Teller {
     queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
     next_expiry: Arc<AtomicU64>,
+    board: Arc<Board>,
     clock: Arc<dyn Clock>,
     crew: Crew,
 }
@@ -52,13 +57,14 @@ impl Teller {
     pub fn start(
         group: Group<ShardMachine>,
         next_expiry: Arc<AtomicU64>,
+        board: Arc<Board>,
         clock: Arc<dyn Clock>,
         crew: Crew,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(gather(group.clone(), clock.clone(), waiting));
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        let teller = Self { group, queue, room, next_expiry, clock, crew };
+        let teller = Self { group, queue, room, next_expiry, board, clock, crew };
         tokio::spawn(pulse(
             teller.queue.downgrade(),
             teller.group.clone(),
@@ -71,6 +77,11 @@ impl Teller {
     /// The group behind it.
     pub fn group(&self) -> &Group<ShardMachine> {
         &self.group
+    }
+
+    /// What the machine tells of transfers between shards.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Room that waiting commands take, in KiB.
@@ -93,7 +104,7 @@ impl Teller {
 
     /// Puts a command into the log; answers when it is applied, with what the book answered.
     pub async fn submit(&self, command: PackedCommand) -> Result<Bytes, ServeFault> {
-        check(&command)?;
+        check(self.group.id().0, &command)?;
         let kib = u32::try_from(command.body.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| ServeFault::Busy)?;
         let (answer, receiver) = oneshot::channel();
@@ -120,7 +131,10 @@ impl Teller {
 }
 
 /// Nothing enters the log that the machine could not read.
-fn check(command: &PackedCommand) -> Result<(), ServeFault> {
+fn check(shard: u32, command: &PackedCommand) -> Result<(), ServeFault> {
+    if orders::kind::is_a_step(command.kind) {
+        return check_step(shard, command).map_err(ServeFault::Refused);
+    }
     let refused = |reason: String| Err(ServeFault::Refused(reason));
     let Some(record_bytes) = kind::record_bytes(command.kind) else {
         return refused(format!("command {} is not known to this release", command.kind));
@@ -147,6 +161,38 @@ fn check(command: &PackedCommand) -> Result<(), ServeFault> {
             Ok(())
         }
     }
+}
+
+/// As [`check`], for what shards ask of each other.
+fn check_step(shard: u32, command: &PackedCommand) -> Result<(), String> {
+    let garbled = || "a step between shards that cannot be read".to_owned();
+    let (source, rest) = match command.body.split_first_chunk::<4>() {
+        Some((source, _)) => (u32::from_le_bytes(*source), command.body.get(orders::HEAD_BYTES..)),
+        None => (0, None),
+    };
+    let (steps, most) = match command.kind {
+        orders::kind::OUT => {
+            let events = orders::copy::<Transfer>(&command.body).ok_or_else(garbled)?;
+            (events.len(), EVENTS_MAX)
+        }
+        orders::kind::IN => {
+            let legs = rest.and_then(orders::copy::<Transfer>).ok_or_else(garbled)?;
+            if legs.iter().any(|leg| clearing_account(source, shard, leg.ledger).is_none()) {
+                return Err(garbled());
+            }
+            (legs.len(), STEP_MAX)
+        }
+        orders::kind::DECIDE => {
+            let verdicts = orders::copy::<Verdict>(&command.body).ok_or_else(garbled)?;
+            if verdicts.iter().any(|verdict| verdict.status().is_none()) {
+                return Err(garbled());
+            }
+            (verdicts.len(), STEP_MAX)
+        }
+        orders::kind::END => (rest.and_then(orders::copy::<LegEnd>).ok_or_else(garbled)?.len(), STEP_MAX),
+        _ended => (orders::copy::<TransferId>(&command.body).ok_or_else(garbled)?.len(), STEP_MAX),
+    };
+    if steps > most { Err(format!("{steps} steps; the most in one command are {most}")) } else { Ok(()) }
 }
 
 /// Fills parcels from the queue and sends them off, a few at a time, until the queue is closed.

@@ -2,11 +2,12 @@
 
 use super::{Call, Gateway, not_founded, unreadable};
 use crate::ask::{self, Ask, Read};
+use crate::crossing::show;
 use crate::fault::ServeFault;
 use crate::route::{self, Home};
 use bytes::Bytes;
 use fen_api::{records, wire};
-use fen_book::AccountId;
+use fen_book::{AccountId, Transfer, TransferId};
 use fen_raft::GroupId;
 use futures_util::future::join_all;
 use prost::Message;
@@ -127,6 +128,16 @@ impl Gateway {
         ids: wire::Ids,
         call: &Call,
     ) -> Result<wire::Transfers, ServeFault> {
+        let directory = self.office.router.directory();
+        if !call.is_near && directory.shards.len() > 1 {
+            let ids: Vec<TransferId> =
+                ids.ids.into_iter().map(|id| TransferId::new(records::wide(Some(id)))).collect();
+            let found = show::transfers(&self.office.router, &ids, call.deadline).await?;
+            let message = |record: Option<Transfer>| wire::FoundTransfer {
+                transfer: record.as_ref().map(records::transfer_message),
+            };
+            return Ok(wire::Transfers { found: found.into_iter().map(message).collect() });
+        }
         let mut found = vec![wire::FoundTransfer { transfer: None }; ids.ids.len()];
         for (_group, answer) in self.ask_all(&Read::Transfers(ids), call).await? {
             let part: wire::Transfers = ask::read(answer).map_err(ServeFault::Unavailable)?;

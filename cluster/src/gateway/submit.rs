@@ -2,10 +2,11 @@
 
 use super::{Call, Gateway, not_founded, unreadable};
 use crate::ask::{self, Ask, Read};
+use crate::crossing::show;
 use crate::fault::ServeFault;
 use crate::parcel::PackedCommand;
 use crate::shard::kind;
-use crate::split::{self, Parts};
+use crate::split::{self, Parts, Split};
 use bytes::Bytes;
 use fen_api::records::{RECORD_BYTES, halves};
 use fen_api::wire;
@@ -33,6 +34,7 @@ impl Gateway {
                 "{events} events; the most in one call are {EVENTS_MAX}"
             )));
         }
+        split::names_no_clearing(kind_number, &records).map_err(ServeFault::Refused)?;
         let directory = self.office.router.directory();
         match &directory.shards[..] {
             [] => Err(not_founded()),
@@ -41,15 +43,16 @@ impl Gateway {
                 Ok((bytes, Some(leader)))
             }
             _several => {
-                let parts = if kind_number == kind::CREATE_ACCOUNTS {
-                    split::accounts(&directory, &records)
+                let split = if kind_number == kind::CREATE_ACCOUNTS {
+                    let parts = split::accounts(&directory, &records).map_err(ServeFault::Refused)?;
+                    Split { parts, ..Split::default() }
                 } else {
                     let pendings = split::pendings_to_find(&records);
                     let found = self.find_pendings(&pendings, call).await?;
-                    split::transfers(&directory, &records, &found)
+                    split::transfers(&directory, &records, &found).map_err(ServeFault::Refused)?
                 };
-                let parts = parts.map_err(ServeFault::Refused)?;
-                let answers = self.submit_parts(kind_number, parts, call).await?;
+                let mut answers = self.submit_parts(kind_number, split.parts, call).await?;
+                answers.push(split::refusals(&split.refused));
                 split::join(events, &answers).map(|results| (results, None)).ok_or_else(unreadable)
             }
         }
@@ -77,14 +80,20 @@ impl Gateway {
         let mut asking = Vec::new();
         for (group, part) in parts {
             let (router, deadline) = (self.office.router.clone(), call.deadline);
-            let question = Ask::Submit(PackedCommand { kind: kind_number, body: part.records.freeze() });
-            let asked = tokio::spawn(async move { router.ask(group, &question, deadline).await });
+            let records = part.records.freeze();
+            let asked = tokio::spawn(async move {
+                if part.crosses && kind_number == kind::CREATE_TRANSFERS {
+                    return show::cross(&router, group, records, deadline).await;
+                }
+                let question = Ask::Submit(PackedCommand { kind: kind_number, body: records });
+                Ok(router.ask(group, &question, deadline).await?.bytes)
+            });
             asking.push((part.events, asked));
         }
         let mut answers = Vec::new();
         for (events, asked) in asking {
             let answered = asked.await.map_err(|error| ServeFault::Unavailable(error.to_string()))??;
-            answers.push((events, answered.bytes));
+            answers.push((events, answered));
         }
         Ok(answers)
     }
@@ -113,7 +122,9 @@ impl Gateway {
         let directory = self.office.router.directory();
         let events = records.len() / RECORD_BYTES;
         let found = self.find_pendings(&split::pendings_to_find(&records), call).await?;
-        let parts = split::transfers(&directory, &records, &found).map_err(ServeFault::Refused)?;
+        split::names_no_clearing(kind::CREATE_TRANSFERS, &records).map_err(ServeFault::Refused)?;
+        let split = split::transfers(&directory, &records, &found).map_err(ServeFault::Refused)?;
+        let parts = split.at_home().map_err(ServeFault::Refused)?;
         let answers = self.submit_parts(kind::CREATE_TRANSFERS_WITH_BALANCES, parts, call).await?;
         let receipts = joined(events, &answers, |part: wire::Receipts| part.receipts)?;
         Ok(wire::Receipts { receipts })

@@ -1,0 +1,231 @@
+//! Transfers between shards, over three whole nodes, while the nodes that lead go away in mid-step.
+
+#![allow(clippy::unwrap_used, reason = "a panic in a test is its report")]
+
+mod town;
+
+use fen_api::{Client, ClientFault};
+use fen_book::clearing::{Step, clearing_account, step_id};
+use fen_book::{
+    Account, Amount, CreateTransferStatus as Status, TimeoutSeconds, Transfer, TransferFlags, TransferId,
+};
+use fen_cluster::Limits;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use town::{BANK, CNY, Town, customer, pay, post};
+
+const SHARDS: u32 = 3;
+const CUSTOMERS: u64 = 24;
+
+/// Everybody has a thousand.
+async fn funded() -> Town {
+    let limits = Limits { replay_mb: 1, ..Limits::default() };
+    let town = Town::found_with(SHARDS, None, &limits).await;
+    let customers: Vec<_> = (1..=CUSTOMERS).map(customer).collect();
+    town.open(&[&[BANK][..], &customers].concat()).await;
+    let fund = |number: u64| pay(u128::from(number), BANK, customer(number), 1_000);
+    let funds: Vec<Transfer> = (1..=CUSTOMERS).map(fund).collect();
+    for outcome in town.client.create_transfers(&funds).await.unwrap() {
+        assert!(matches!(outcome.status, Status::Created | Status::Exists));
+    }
+    town
+}
+
+/// Waits until nothing is in flight, then adds up every clearing account over all shards.
+async fn clearing_is_empty(client: &Client) {
+    let pairs =
+        (1..=SHARDS).flat_map(|one| (1..=SHARDS).filter_map(move |other| clearing_account(one, other, CNY)));
+    let pairs: Vec<_> = pairs.collect();
+    let quiet = async {
+        loop {
+            let accounts = client.lookup_accounts(&pairs).await.unwrap();
+            let is_even = |account: &Account| {
+                account.debits_posted == account.credits_posted
+                    && (account.debits_pending, account.credits_pending) == (Amount::ZERO, Amount::ZERO)
+            };
+            if accounts.iter().flatten().all(is_even) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), quiet).await.expect("clearing comes to nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_between_shards_looks_like_any_other() {
+    let town = funded().await;
+    let client = &town.client;
+    let batch: Vec<Transfer> = (0..200_u64)
+        .map(|event| {
+            let (debit, credit) = (event % CUSTOMERS, (event * 7 + 1 + event % CUSTOMERS) % CUSTOMERS);
+            let credit = if credit == debit { (credit + 1) % CUSTOMERS } else { credit };
+            pay(1_000 + u128::from(event), customer(debit + 1), customer(credit + 1), 3)
+        })
+        .collect();
+    let first = client.create_transfers(&batch).await.unwrap();
+    assert!(first.iter().all(|outcome| outcome.status == Status::Created), "{first:?}");
+    let again = client.create_transfers(&batch).await.unwrap();
+    assert!(
+        again
+            .iter()
+            .zip(&first)
+            .all(|(again, first)| { (again.status, again.timestamp) == (Status::Exists, first.timestamp) })
+    );
+    let ids: Vec<TransferId> = batch.iter().map(|transfer| transfer.id).collect();
+    for ((found, asked), outcome) in
+        client.lookup_transfers(&ids).await.unwrap().into_iter().zip(&batch).zip(&first)
+    {
+        assert_eq!(
+            found,
+            Some(Transfer { timestamp: outcome.timestamp, ..*asked }),
+            "shown as it was asked for"
+        );
+    }
+    let other = Transfer { amount: Amount::new(4), ..batch[0] };
+    assert_eq!(post(client, other).await, Status::ExistsWithDifferentAmount);
+    let elsewhere = (1..=CUSTOMERS).map(customer).find(|id| {
+        !batch.iter().any(|transfer| [transfer.debit_account_id, transfer.credit_account_id].contains(id))
+    });
+    assert_eq!(elsewhere, None, "everybody takes part");
+
+    // What crosses is refused as it would be at home, and stays refused.
+    let (anna, bea) = crossing_pair(client, 5_000).await;
+    assert_eq!(post(client, pay(6_000, anna, bea, 100_000)).await, Status::ExceedsCredits);
+    assert_eq!(post(client, pay(6_000, anna, bea, 100_000)).await, Status::IdAlreadyFailed);
+    let nobody = fen_book::AccountId::new(bea.get() + 1);
+    assert_eq!(post(client, pay(6_001, anna, nobody, 1)).await, Status::CreditAccountNotFound);
+    assert_eq!(post(client, pay(6_001, anna, nobody, 1)).await, Status::IdAlreadyFailed);
+    assert_eq!(client.lookup_transfers(&[TransferId::new(6_001)]).await.unwrap(), [None]);
+    let linked = Transfer { flags: TransferFlags::LINKED, ..pay(6_002, anna, bea, 1) };
+    let chain = client.create_transfers(&[linked, pay(6_003, anna, BANK, 1)]).await.unwrap();
+    assert!(chain.iter().all(|outcome| outcome.status == Status::LinkedEventsCrossShards));
+    let clearing = clearing_account(1, 2, CNY).unwrap();
+    let meddling = client.create_transfers(&[pay(6_004, anna, clearing, 1)]).await;
+    assert!(matches!(meddling, Err(ClientFault::Refused(reason)) if reason.contains("event 0")));
+    clearing_is_empty(client).await;
+}
+
+/// Two customers on different shards: a transfer between them has a leg.
+async fn crossing_pair(client: &Client, id: u128) -> (fen_book::AccountId, fen_book::AccountId) {
+    for number in 2..=CUSTOMERS {
+        let id = id + u128::from(number);
+        assert_eq!(post(client, pay(id, customer(1), customer(number), 1)).await, Status::Created);
+        let leg = step_id(TransferId::new(id), Step::Leg);
+        if client.lookup_transfers(&[leg]).await.unwrap()[0].is_some() {
+            return (customer(1), customer(number));
+        }
+    }
+    panic!("{CUSTOMERS} customers on {SHARDS} shards")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_between_shards_is_posted_voided_and_lapses() {
+    let town = funded().await;
+    let client = &town.client;
+    let (anna, bea) = crossing_pair(client, 5_000).await;
+    let pending = |id| Transfer { flags: TransferFlags::PENDING, ..pay(id, anna, bea, 40) };
+    let end = |id, of: u128, flags, amount| Transfer {
+        pending_id: TransferId::new(of),
+        amount: Amount::new(amount),
+        flags,
+        ..Transfer { id: TransferId::new(id), ..Transfer::default() }
+    };
+    let (post_it, void) = (TransferFlags::POST_PENDING_TRANSFER, TransferFlags::VOID_PENDING_TRANSFER);
+    let before = (town.balance(anna).await, town.balance(bea).await);
+    assert_eq!(post(client, pending(100)).await, Status::Created);
+    let (account, pendings) = client.position(bea).await.unwrap().unwrap();
+    assert_eq!((account.credits_pending.get(), pendings.len()), (40, 1));
+    assert_eq!(post(client, end(101, 100, post_it, 25)).await, Status::Created);
+    assert_eq!(post(client, end(101, 100, post_it, 25)).await, Status::Exists);
+    assert_eq!((town.balance(anna).await, town.balance(bea).await), (before.0 - 25, before.1 + 25));
+    assert_eq!(post(client, end(102, 100, void, 0)).await, Status::PendingTransferAlreadyPosted);
+    // Named in full, reserved and voided in one batch.
+    let named = Transfer { pending_id: TransferId::new(200), flags: void, ..pay(201, anna, bea, 0) };
+    let both = client.create_transfers(&[pending(200), named]).await.unwrap();
+    assert!(both.iter().all(|outcome| outcome.status == Status::Created), "{both:?}");
+    let found = client.lookup_transfers(&[TransferId::new(200), TransferId::new(201)]).await.unwrap();
+    assert!(
+        found.iter().flatten().all(|shown| (shown.debit_account_id, shown.credit_account_id) == (anna, bea))
+    );
+    assert_eq!(found.iter().flatten().count(), 2);
+    let short = Transfer { timeout: TimeoutSeconds::new(1), ..pending(300) };
+    assert_eq!(post(client, short).await, Status::Created);
+    clearing_is_empty(client).await;
+    assert_eq!(post(client, end(301, 300, post_it, 1)).await, Status::PendingTransferExpired);
+    assert_eq!((town.balance(anna).await, town.balance(bea).await), (before.0 - 25, before.1 + 25));
+}
+
+/// Pays to and fro until told to stop; what was acknowledged, and with which status.
+async fn keep_paying(
+    client: Client,
+    number: u64,
+    stop: tokio::sync::watch::Receiver<bool>,
+) -> Vec<(Transfer, Status)> {
+    let mut done = Vec::new();
+    let mut word = number;
+    while !*stop.borrow() {
+        let batch: Vec<Transfer> = (0..8)
+            .map(|_| {
+                word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let debit = (word >> 33) % CUSTOMERS;
+                let credit = (debit + 1 + (word >> 45) % (CUSTOMERS - 1)) % CUSTOMERS;
+                let id = u128::from(number) << 64 | u128::from(word);
+                pay(id, customer(debit + 1), customer(credit + 1), u128::from((word >> 20) % 300))
+            })
+            .collect();
+        let outcomes = client.create_transfers(&batch).await.unwrap();
+        done.extend(batch.into_iter().zip(outcomes.into_iter().map(|outcome| outcome.status)));
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_goes_away_in_mid_step_every_transfer_is_settled_once() {
+    let mut town = funded().await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let clients: Vec<_> = (1..=3)
+        .map(|number| tokio::spawn(keep_paying(town.client.clone(), number, stopped.clone())))
+        .collect();
+    for round in 0..6_u32 {
+        let leader = loop {
+            if let Some(leader) =
+                town.leader_of(round % SHARDS + 1).filter(|index| town.nodes[*index].is_some())
+            {
+                break leader;
+            }
+            tokio::task::yield_now().await;
+        };
+        town.kill(leader);
+        town.start(leader).await;
+    }
+    stop.send(true).unwrap();
+    let mut done = Vec::new();
+    for client in clients {
+        done.extend(client.await.unwrap());
+    }
+    clearing_is_empty(&town.client).await;
+    let mut expected: BTreeMap<_, i128> = (1..=CUSTOMERS).map(|number| (customer(number), 1_000)).collect();
+    for (transfer, status) in &done {
+        if matches!(status, Status::Created | Status::Exists) {
+            let amount = i128::try_from(transfer.amount.get()).unwrap();
+            *expected.get_mut(&transfer.debit_account_id).unwrap() -= amount;
+            *expected.get_mut(&transfer.credit_account_id).unwrap() += amount;
+        } else {
+            let cover = matches!(status, Status::ExceedsCredits | Status::IdAlreadyFailed);
+            assert!(cover, "{status} to {transfer:?}");
+        }
+    }
+    for (account, balance) in expected {
+        assert_eq!(i128::try_from(town.balance(account).await).unwrap(), balance, "{account:?}");
+    }
+    for some in done.chunks(500) {
+        let ids: Vec<TransferId> = some.iter().map(|(transfer, _)| transfer.id).collect();
+        for (found, (asked, status)) in
+            town.client.lookup_transfers(&ids).await.unwrap().into_iter().zip(some)
+        {
+            assert_eq!(found.is_some(), matches!(status, Status::Created | Status::Exists), "{asked:?}");
+        }
+    }
+    println!("{} transfers, each settled once", done.len());
+}

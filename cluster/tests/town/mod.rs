@@ -1,0 +1,190 @@
+//! Three whole nodes in this process, called by the client over gRPC.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses what it needs")]
+#![allow(clippy::unwrap_used, reason = "a panic in a test is its report")]
+
+use fen_api::{Client, ClientOptions, wire};
+use fen_book::{
+    Account, AccountFlags, AccountId, Amount, Code, CreateAccountStatus, CreateTransferStatus, LedgerCode,
+    Transfer, TransferId,
+};
+use fen_cluster::{Certificates, Config, Limits, Node, NodeFault, SecurityConfig, TempoConfig};
+use fen_net::{Authority, NODES_NAME, NodeId, node_name};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+pub const CNY: LedgerCode = LedgerCode::new(156);
+pub const BANK: AccountId = AccountId::new((u64::MAX as u128) << 64 | 1);
+
+/// Addresses that were free a moment ago.
+fn addresses(count: usize) -> Vec<SocketAddr> {
+    let held: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
+pub struct Town {
+    pub configs: Vec<Config>,
+    pub nodes: Vec<Option<Node>>,
+    /// Each node has threads of its own, so that it can be torn off in mid-step.
+    runtimes: Vec<Option<Runtime>>,
+    pub client: Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Town {
+    pub async fn found(shards: u32, authority: Option<&Authority>) -> Self {
+        Self::found_with(shards, authority, &Limits::default()).await
+    }
+
+    pub async fn found_with(shards: u32, authority: Option<&Authority>, limits: &Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let addresses = addresses(6);
+        let mut configs = Vec::new();
+        for (node, pair) in (1_u64..).zip(addresses.chunks_exact(2)) {
+            let security = match authority {
+                None => SecurityConfig { plaintext: true, ..SecurityConfig::default() },
+                Some(authority) => certificates(folder.path(), node, authority),
+            };
+            configs.push(Config {
+                cluster: "c0ffee".to_owned(),
+                node,
+                data: folder.path().join(format!("node-{node}")),
+                peer_address: pair[0],
+                client_address: pair[1],
+                watch_address: None,
+                security,
+                limits: limits.clone(),
+                tempo: TempoConfig::default(),
+            });
+        }
+        let (mut nodes, mut runtimes) = (Vec::new(), Vec::new());
+        for config in &configs {
+            let runtime = runtime();
+            nodes.push(Some(start_on(&runtime, config).await.unwrap()));
+            runtimes.push(Some(runtime));
+        }
+        let clients: Vec<String> = configs.iter().map(|config| config.client_address.to_string()).collect();
+        let mut options = ClientOptions { patience: Duration::from_secs(20), ..ClientOptions::default() };
+        if let Some(pem) = configs[0].certificates().unwrap() {
+            let pem: Certificates = pem;
+            options.security = Some(pem.client_security());
+        }
+        let client = Client::new(&clients, options).unwrap();
+        let entries = configs.iter().map(|config| wire::Node {
+            id: config.node,
+            peer_address: config.peer_address.to_string(),
+            client_address: config.client_address.to_string(),
+        });
+        client.init(entries.collect(), shards).await.unwrap();
+        Self { configs, nodes, runtimes, client, _folder: folder }
+    }
+
+    pub async fn stop(&mut self, index: usize) {
+        self.nodes[index].take().unwrap().stop().await;
+        self.runtimes[index].take().unwrap().shutdown_background();
+    }
+
+    /// Tears a node off: nothing that was under way is finished.
+    pub fn kill(&mut self, index: usize) {
+        self.runtimes[index].take().unwrap().shutdown_background();
+        drop(self.nodes[index].take());
+    }
+
+    pub async fn start(&mut self, index: usize) {
+        // The listening sockets and the lock of the one before go when its last task has ended.
+        let starting = async {
+            loop {
+                let runtime = runtime();
+                match start_on(&runtime, &self.configs[index]).await {
+                    Ok(node) => return (node, runtime),
+                    Err(_taken) => runtime.shutdown_background(),
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let (node, runtime) = tokio::time::timeout(Duration::from_secs(20), starting).await.unwrap();
+        (self.nodes[index], self.runtimes[index]) = (Some(node), Some(runtime));
+    }
+
+    pub fn leader_of(&self, group: u32) -> Option<usize> {
+        let running = self.nodes.iter().flatten();
+        let leaders = running.flat_map(|node| node.office().status().groups);
+        let leader = leaders.filter(|status| status.group == group).map(|status| status.leader).max()?;
+        self.configs.iter().position(|config| config.node == leader)
+    }
+
+    pub async fn open(&self, ids: &[AccountId]) {
+        let account = |id: &AccountId| Account {
+            id: *id,
+            ledger: CNY,
+            code: Code::new(1),
+            flags: if *id == BANK {
+                AccountFlags::NONE
+            } else {
+                AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS
+            },
+            ..Account::default()
+        };
+        let accounts: Vec<Account> = ids.iter().map(account).collect();
+        for outcome in self.client.create_accounts(&accounts).await.unwrap() {
+            assert!(matches!(outcome.status, CreateAccountStatus::Created | CreateAccountStatus::Exists));
+        }
+    }
+
+    pub async fn balance(&self, id: AccountId) -> u128 {
+        let account = self.client.lookup_accounts(&[id]).await.unwrap()[0].unwrap();
+        account.credits_posted.get().wrapping_sub(account.debits_posted.get())
+    }
+}
+
+impl Drop for Town {
+    /// A runtime must not wait for its end within another one.
+    fn drop(&mut self) {
+        self.runtimes.iter_mut().filter_map(Option::take).for_each(Runtime::shutdown_background);
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+async fn start_on(runtime: &Runtime, config: &Config) -> Result<Node, NodeFault> {
+    runtime.spawn(Node::start(config.clone())).await.unwrap()
+}
+
+fn certificates(folder: &Path, node: u64, authority: &Authority) -> SecurityConfig {
+    let (certificate, key) = authority.issue(&[node_name(NodeId(node)), NODES_NAME.to_owned()]).unwrap();
+    let write = |name: String, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    SecurityConfig {
+        plaintext: false,
+        authority: write("authority.pem".to_owned(), authority.certificate()),
+        certificate: write(format!("{node}.pem"), &certificate),
+        key: write(format!("{node}.key"), &key),
+    }
+}
+
+pub fn customer(number: u64) -> AccountId {
+    AccountId::new(u128::from(number) << 64 | 1)
+}
+
+pub fn pay(id: u128, debit: AccountId, credit: AccountId, amount: u128) -> Transfer {
+    Transfer {
+        id: TransferId::new(id),
+        debit_account_id: debit,
+        credit_account_id: credit,
+        amount: Amount::new(amount),
+        ledger: CNY,
+        code: Code::new(1),
+        ..Transfer::default()
+    }
+}
+
+pub async fn post(client: &Client, transfer: Transfer) -> CreateTransferStatus {
+    client.create_transfers(&[transfer]).await.unwrap()[0].status
+}
