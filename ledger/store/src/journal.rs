@@ -13,6 +13,7 @@
 //!
 //! Deliberately absent: the young records (the book has them) and any thread (the caller seals and merges).
 
+mod archive;
 mod balance;
 mod entries;
 mod fault;
@@ -23,6 +24,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Archived;
 pub use entries::{AccountBalances, AccountTransfers, EntriesAsked};
 pub use fault::{JournalFault, Piece};
 pub use query::{QueryTransfers, Records};

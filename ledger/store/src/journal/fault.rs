@@ -68,7 +68,8 @@ pub enum JournalFault {
     },
     /// A segment is not in its place.
     #[error(
-        "segment {number} is missing in {}; put it back, or fetch it from another replica",
+        "segment {number} is missing in {} and in its folder archive (if that is a link or a mount, is it there?); \
+         put it back, or fetch it from another replica",
         directory.display()
     )]
     Missing {

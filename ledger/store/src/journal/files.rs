@@ -125,6 +125,42 @@ impl Files {
         Ok(path)
     }
 
+    /// Copies a segment into the archive, durable on return, and then removes it here.
+    pub(super) fn move_to_archive(
+        &self,
+        number: u32,
+        hash: &SegmentHash,
+        bytes: &[u8],
+    ) -> Result<(), JournalFault> {
+        let name = file_name(number, hash);
+        let archive = Self { disk: Arc::clone(&self.disk), directory: self.directory.join(ARCHIVE) };
+        let fault = |source| JournalFault::disk(&archive.directory, "creating the archive", source);
+        self.disk.create_dir(&archive.directory).map_err(fault)?;
+        self.disk.sync_dir(&self.directory).map_err(fault)?;
+        archive.write(&name, |write| write(bytes))?;
+        self.remove_segment(&name)
+    }
+
+    /// Whether a segment's file is in this directory, and whether it is in the archive.
+    pub(super) fn places_of(&self, number: u32, hash: &SegmentHash) -> Result<(bool, bool), JournalFault> {
+        let name = file_name(number, hash);
+        let is_in = |directory: &Path| {
+            let path = directory.join(&name);
+            match self.disk.open(&path) {
+                Ok(_) => Ok(true),
+                Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(source) => Err(JournalFault::disk(&path, "opening", source)),
+            }
+        };
+        Ok((is_in(&self.directory)?, is_in(&self.directory.join(ARCHIVE))?))
+    }
+
+    fn remove_segment(&self, name: &str) -> Result<(), JournalFault> {
+        self.remove(&self.directory.join(name))?;
+        let fault = |source| JournalFault::disk(&self.directory, "syncing", source);
+        self.disk.sync_dir(&self.directory).map_err(fault)
+    }
+
     pub(super) fn write_segment(
         &self,
         number: u32,

@@ -508,3 +508,58 @@ fn record_roots_are_kept_made_again_and_held_against_their_records() {
     assert_ne!(journal.record_root(1).unwrap(), wanted[1]);
     assert!(matches!(journal.verify_record_roots()[..], [JournalFault::OtherHistory { number: 1 }]));
 }
+
+/// A world's journal, its first segment moved to the archive until the disk halts after so many calls.
+fn archived_until(after: u64) -> (World, bool) {
+    use crate::disk::{Effect, Trouble};
+    let world = world(2, 20, Ids::Rising);
+    world.disk.fail(Trouble { call: None, after, effect: Effect::Halt });
+    let outcome = world.journal.archive_segment(0, Stamp::MAX);
+    world.disk.crash(after);
+    (world, outcome.is_ok())
+}
+
+#[test]
+fn moving_to_the_archive_survives_a_crash_at_any_call() {
+    let mut after = 0;
+    loop {
+        let (world, done) = archived_until(after);
+        let journal = open(&world.disk);
+        check_after_crash(&journal, &world.chunks, 2);
+        journal.archive_segment(0, Stamp::MAX).unwrap();
+        assert_eq!(journal.archive_segment(0, Stamp::MAX).unwrap(), Archived::Already);
+        check_after_crash(&journal, &world.chunks, 2);
+        check_after_crash(&open(&world.disk), &world.chunks, 2);
+        let names = |place: &Path| world.disk.list(place).unwrap();
+        assert_eq!(names(&Path::new(DIRECTORY).join("archive")), [name_of(&journal, 0)]);
+        assert!(!names(Path::new(DIRECTORY)).contains(&name_of(&journal, 0)));
+        if done {
+            break;
+        }
+        after += 1;
+    }
+    assert!(after > 6, "moving makes several calls");
+}
+
+#[test]
+fn only_what_is_old_and_sound_is_archived() {
+    let world = world(2, 20, Ids::Rising);
+    let last = world.chunks[0].0.records[CHUNK_RECORDS - 1].timestamp;
+    assert_eq!(world.journal.archive_segment(0, last).unwrap(), Archived::TooYoung);
+    let after = Stamp::new(last.get() + 1);
+    assert_eq!(world.journal.archive_segment(0, after).unwrap(), Archived::Now);
+    assert_eq!(world.journal.archive_segment(1, after).unwrap(), Archived::TooYoung);
+    flip(&world.disk, &name_of(&world.journal, 1), 400);
+    let journal = open(&world.disk);
+    assert!(matches!(journal.archive_segment(1, Stamp::MAX), Err(JournalFault::Damaged { .. })));
+    assert!(world.disk.list(Path::new(DIRECTORY)).unwrap().contains(&name_of(&journal, 1)));
+    // The archive is away: what was in it is named, the rest is read.
+    world.disk.remove(&Path::new(DIRECTORY).join("archive").join(name_of(&journal, 0))).unwrap();
+    let journal = open(&world.disk);
+    let [JournalFault::Missing { number: 0, .. }] = &journal.damage()[..] else { panic!("it is missing") };
+    assert!(journal.damage()[0].to_string().contains("archive"));
+    assert_eq!(
+        journal.record(RecordNumber::new(CHUNK_RECORDS as u64)).unwrap(),
+        world.chunks[1].0.records[0]
+    );
+}
