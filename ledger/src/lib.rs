@@ -44,6 +44,7 @@ pub mod clock;
 mod cursor;
 mod digest;
 mod durable;
+pub mod export;
 mod fault;
 pub mod feed;
 mod format;
@@ -498,6 +499,55 @@ impl Ledger {
             Keep::Memory(memory) => Ok(digest::digest(&settled(memory)?.book, &[])),
             Keep::Durable(durable) => durable.read(Shard::digest),
         }
+    }
+
+    /// All records of a range as of now, oldest first.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`]. A damaged piece is a fault in its place.
+    pub fn export(&self, asked: export::ExportAsked) -> Answer<export::Export<'_>> {
+        let period = asked.period;
+        match &self.keep {
+            Keep::Memory(memory) => {
+                let begin = export::Beginning::of(&settled(memory)?.book, &period);
+                Ok(export::Export::new(None, begin, asked))
+            }
+            Keep::Durable(durable) => {
+                let begin = durable.read(move |shard| export::Beginning::of(shard.book(), &period))?;
+                Ok(export::Export::new(Some(durable.journal()), begin, asked))
+            }
+        }
+    }
+
+    /// Moves sealed segments whose records are all older than `before` into the journal's archive, oldest first. It
+    /// may run beside everything else, and be interrupted at any moment. Answers how many were moved.
+    ///
+    /// # Errors
+    /// [`Fault::Damaged`], where one is damaged or missing: it is left where it is, and those behind it too.
+    pub fn archive_before(&self, before: Stamp, mut moved: impl FnMut(u32)) -> Answer<u32> {
+        let Keep::Durable(durable) = &self.keep else { return Ok(0) };
+        let mut count = 0;
+        for number in 0..durable.journal().chunks() {
+            let outcome = durable.journal().archive_segment(number, before);
+            match outcome.map_err(|fault| Fault::Damaged(fault::words(&fault)))? {
+                fen_store::journal::Archived::Now => {
+                    count += 1;
+                    moved(number);
+                }
+                fen_store::journal::Archived::Already => {}
+                fen_store::journal::Archived::TooYoung => break,
+            }
+        }
+        Ok(count)
+    }
+
+    /// The first stamp of a business date, where it has begun.
+    ///
+    /// # Errors
+    /// [`Fault::Stopped`].
+    pub fn begin_of(&self, date: BusinessDate) -> Answer<Stamp> {
+        let period = Period::Booked { first: date, last: date };
+        self.read(move |book| statement::stamps(&period, book).0)
     }
 
     /// The tree over all records as of now, which digests and proofs are made from.

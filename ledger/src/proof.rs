@@ -121,6 +121,16 @@ impl YoungRecords {
         self.full.iter().find(|chunk| chunk.number == number).map(|chunk| &chunk.records[..])
     }
 
+    /// All, oldest first.
+    pub(crate) fn into_records(self) -> impl Iterator<Item = (RecordNumber, Transfer)> {
+        let numbered = |(chunk, records): (u32, Vec<Transfer>)| {
+            let numbers = (first_of(chunk)..).map(RecordNumber::new);
+            numbers.zip(records)
+        };
+        let full = self.full.into_iter().map(|chunk| (chunk.number, chunk.records.clone()));
+        full.chain([(self.open_number, self.open)]).flat_map(numbered)
+    }
+
     fn find(&self, id: TransferId) -> Option<(RecordNumber, Transfer)> {
         let full = self.full.iter().map(|chunk| (chunk.number, &chunk.records));
         full.chain([(self.open_number, &self.open)]).find_map(|(number, records)| {

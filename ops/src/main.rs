@@ -6,6 +6,7 @@
 //! reach or open. Answers go to standard output, everything else to standard error.
 
 mod account;
+mod archive;
 mod batch;
 mod bench;
 mod cluster;
@@ -16,6 +17,7 @@ mod desk;
 mod dev;
 mod exec;
 mod exit;
+mod export;
 mod faults;
 mod feed;
 mod ids;
@@ -51,6 +53,7 @@ struct Fen {
 #[derive(Subcommand, Debug)]
 enum Command {
     Account(account::Arguments),
+    Archive(archive::Arguments),
     Batch(batch::Arguments),
     Bench(Box<bench::Arguments>),
     Cost(cost::Arguments),
@@ -59,6 +62,7 @@ enum Command {
     Demo(demo::Arguments),
     Dev(dev::Arguments),
     Exec(exec::Arguments),
+    Export(export::Arguments),
     Feed(feed::Arguments),
     Import(import::Arguments),
     Loan(loan::Arguments),
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
 fn run(fen: &Fen) -> Result<Exit, Failure> {
     match &fen.command {
         Command::Account(arguments) => account::run(arguments, fen.json),
+        Command::Archive(arguments) => archive::run(arguments, fen.json),
         Command::Batch(arguments) => batch::run(arguments, fen.json),
         Command::Bench(arguments) => bench::run(arguments, fen.json),
         Command::Cost(arguments) => cost::run(arguments, fen.json),
@@ -94,6 +99,7 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
         Command::Demo(demo::Arguments {}) => demo::run(fen.json),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Exec(arguments) => exec::run(arguments),
+        Command::Export(arguments) => export::run(arguments, fen.json),
         Command::Feed(arguments) => feed::run(arguments),
         Command::Import(arguments) => import::run(arguments, fen.json),
         Command::Proof(arguments) => proof::run(arguments, fen.json),
