@@ -62,11 +62,10 @@ impl Plain {
         let Timing::Regular { periods, period, first_due_on: None } = terms.timing else {
             return None;
         };
-        let units = terms.rounding.to.max(terms.rounding.instalment_unit());
         if !plain || too_dear || periods == 0 || periods > PERIODS_MAX || period.every == 0 {
             return None;
         }
-        if units > Money::PRINCIPAL_MAX {
+        if terms.check_rounding().is_err() {
             return None;
         }
         let (counted, above, below) = units_counted(terms, period);

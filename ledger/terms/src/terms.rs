@@ -206,7 +206,8 @@ impl Terms {
         Ok(spans)
     }
 
-    fn check_rounding(&self) -> Result<(), TermsStatus> {
+    /// Whether the units of rounding can be kept.
+    pub(crate) fn check_rounding(&self) -> Result<(), TermsStatus> {
         if self.rounding.to.is_zero() {
             return Err(TermsStatus::RoundingUnitMustNotBeZero);
         }
