@@ -184,7 +184,7 @@ impl Desk<'_> {
     async fn query_transfers(&self, filter: wire::QueryFilter) -> Result<Bytes, ServeFault> {
         let filter = records::query_filter(&filter).map_err(ServeFault::Refused)?;
         let young = move |machine: &ShardMachine| {
-            (history::young_query(machine.shard(), &filter), machine.shard().journal().clone())
+            (history::young_query(machine.shard().book(), &filter), machine.shard().journal().clone())
         };
         let (young, journal) = self.look(young).await?;
         let transfers =

@@ -8,8 +8,8 @@
 //! sealed meanwhile is read before the answer is made.
 
 use crate::fault::{Answer, Fault, words};
+use crate::past::Past;
 use crate::statement::{Bound, bound};
-use crate::{Keep, Ledger, settled};
 use fen_book::{Account, AccountSlot, Book, BusinessDate, RecordNumber, Stamp};
 use fen_store::journal::Standing;
 use fen_terms::Day;
@@ -62,72 +62,58 @@ fn segment_of(number: RecordNumber) -> u32 {
     u32::try_from(number.get() / fen_book::CHUNK_RECORDS as u64).unwrap_or(u32::MAX)
 }
 
-impl Ledger {
-    /// Looks at all accounts as they stood at the end of a business date; today and days to come are now.
-    ///
-    /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Damaged`], where a segment from then on cannot be read.
-    pub fn look_as_of<T: Send + 'static>(
-        &self,
-        date: BusinessDate,
-        look: impl Fn(&AsOf<'_>) -> T + Send + Sync + 'static,
-    ) -> Answer<T> {
-        let durable = match &self.keep {
-            Keep::Memory(memory) => {
-                let book = &settled(memory)?.book;
-                let close = close_of(book, date);
-                let number = match bound(book, behind(close)) {
-                    Bound::Number(number) => number,
-                    Bound::Stamp(_) => RecordNumber::ZERO,
-                };
-                let mut standing = Standing::default();
-                book.young_standing(number, |slot, balances| standing.note(slot, balances));
-                return Ok(look(&AsOf { book, standing: &standing, close }));
-            }
-            Keep::Durable(durable) => durable,
-        };
-        let journal = durable.journal();
-        let damaged = |fault| Fault::Damaged(words(&fault));
-        let (close, bound, mut sealed, accounts) = durable.read(move |shard| {
-            let book = shard.book();
-            let close = close_of(book, date);
-            (close, bound(book, behind(close)), segment_of(book.first_young()), book.accounts().len())
-        })?;
-        let first_young = RecordNumber::new(u64::from(sealed) * fen_book::CHUNK_RECORDS as u64);
-        let number = match bound {
-            Bound::Number(number) => number,
-            Bound::Stamp(stamp) => journal.number_at_stamp(stamp).map_err(damaged)?.min(first_young),
-        };
-        let look = Arc::new(look);
-        let (mut standing, mut from) = (Standing::default(), number);
-        loop {
+/// Looks at all accounts as they stood at the end of a business date; today and days to come are now.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Damaged`], where a segment from then on cannot be read.
+pub fn look_as_of<T: Send + 'static>(
+    past: &impl Past,
+    date: BusinessDate,
+    look: impl Fn(&AsOf<'_>) -> T + Send + Sync + 'static,
+) -> Answer<T> {
+    let damaged = |fault| Fault::Damaged(words(&fault));
+    let (close, bound, mut sealed, accounts) = past.look(move |book| {
+        let close = close_of(book, date);
+        (close, bound(book, behind(close)), segment_of(book.first_young()), book.accounts().len())
+    })?;
+    let first_young = RecordNumber::new(u64::from(sealed) * fen_book::CHUNK_RECORDS as u64);
+    let number = match (bound, past.journal()) {
+        (Bound::Number(number), _) => number,
+        (Bound::Stamp(stamp), Some(journal)) => {
+            journal.number_at_stamp(stamp).map_err(damaged)?.min(first_young)
+        }
+        (Bound::Stamp(_), None) => RecordNumber::ZERO,
+    };
+    let look = Arc::new(look);
+    let (mut standing, mut from) = (Standing::default(), number);
+    loop {
+        if let Some(journal) = past.journal() {
             journal.standing_before(from, sealed, accounts, &mut standing).map_err(damaged)?;
-            let (held, look) = (standing.clone(), Arc::clone(&look));
-            let answer = durable.read(move |shard| {
-                let book = shard.book();
-                let now = segment_of(book.first_young());
-                if now > sealed {
-                    return Look::Sealed(now);
-                }
-                let mut standing = held;
-                book.young_standing(number, |slot, balances| standing.note(slot, balances));
-                Look::Answer(look(&AsOf { book, standing: &standing, close }))
-            })?;
-            match answer {
-                Look::Answer(answer) => return Ok(answer),
-                Look::Sealed(now) => {
-                    let behind = RecordNumber::new(u64::from(sealed) * fen_book::CHUNK_RECORDS as u64);
-                    (from, sealed) = (number.max(behind), now);
-                }
+        }
+        let (held, look) = (standing.clone(), Arc::clone(&look));
+        let answer = past.look(move |book| {
+            let now = segment_of(book.first_young());
+            if now > sealed {
+                return Look::Sealed(now);
+            }
+            let mut standing = held;
+            book.young_standing(number, |slot, balances| standing.note(slot, balances));
+            Look::Answer(look(&AsOf { book, standing: &standing, close }))
+        })?;
+        match answer {
+            Look::Answer(answer) => return Ok(answer),
+            Look::Sealed(now) => {
+                let behind = RecordNumber::new(u64::from(sealed) * fen_book::CHUNK_RECORDS as u64);
+                (from, sealed) = (number.max(behind), now);
             }
         }
     }
+}
 
-    /// Every account as it stood at the end of a business date, in the order of their opening.
-    ///
-    /// # Errors
-    /// As [`Ledger::look_as_of`].
-    pub fn accounts_as_of(&self, date: BusinessDate) -> Answer<Vec<Account>> {
-        self.look_as_of(date, |then| then.accounts().collect())
-    }
+/// Every account as it stood at the end of a business date, in the order of their opening.
+///
+/// # Errors
+/// As [`look_as_of`].
+pub fn accounts_as_of(past: &impl Past, date: BusinessDate) -> Answer<Vec<Account>> {
+    look_as_of(past, date, |then| then.accounts().collect())
 }

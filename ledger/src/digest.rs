@@ -45,7 +45,7 @@ pub(crate) fn of_shard(shard: &Shard) -> [u8; 32] {
 }
 
 /// The hashes of the segments that the book no longer holds, in order.
-pub(crate) fn sealed_below(shard: &Shard) -> Vec<[u8; 32]> {
+fn sealed_below(shard: &Shard) -> Vec<[u8; 32]> {
     let first_young = shard.book().young().chunks().next().map_or(0, |chunk| chunk.number);
     let hashes = shard.journal().segment_hashes().into_iter();
     hashes.filter(|(number, _)| *number < first_young).map(|(_, hash)| *hash.bytes()).collect()

@@ -8,6 +8,7 @@
 //! other tools, by `ops/export/check`.
 
 use crate::fault::{Answer, Fault, words};
+use crate::past::Past;
 use crate::proof::YoungRecords;
 use crate::statement::{Period, stamps};
 use fen_book::loan::bank_days::BankDays;
@@ -82,8 +83,18 @@ pub struct ExportLine {
     pub value_on: BusinessDate,
 }
 
+/// All records of a range as of now, oldest first.
+///
+/// # Errors
+/// [`Fault::Stopped`]. A damaged piece is a fault in its place.
+pub fn export<P: Past>(past: &P, asked: ExportAsked) -> Answer<Export<'_>> {
+    let period = asked.period;
+    let begin = past.look(move |book| Beginning::of(book, &period))?;
+    Ok(Export::new(past.journal(), begin, asked))
+}
+
 /// What the book tells when an export begins.
-pub(crate) struct Beginning {
+struct Beginning {
     first: Stamp,
     end: Option<Stamp>,
     days: BankDays,
@@ -92,7 +103,7 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    pub(crate) fn of(book: &Book, period: &Period) -> Self {
+    fn of(book: &Book, period: &Period) -> Self {
         let (first, end) = stamps(period, book);
         Self {
             first,
@@ -116,7 +127,7 @@ pub struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    pub(crate) fn new(journal: Option<&'a Journal>, begin: Beginning, asked: ExportAsked) -> Self {
+    fn new(journal: Option<&'a Journal>, begin: Beginning, asked: ExportAsked) -> Self {
         let Beginning { first, end, days, first_young, young } = begin;
         let young = young.into_records().map(Ok);
         let records: Sealed<'a> = match journal {

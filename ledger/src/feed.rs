@@ -15,7 +15,7 @@
 //! loan events that post nothing. Tested in `ledger/tests/history`.
 
 use crate::fault::{Answer, Fault, words};
-use crate::{Keep, Ledger, settled};
+use crate::past::Past;
 use fen_book::loan::control::product_bits;
 use fen_book::loan::product::ProductId;
 use fen_book::{Account, AccountFlags, AccountId, AccountSlot, Book, RecordNumber, Stamp, Transfer};
@@ -328,19 +328,12 @@ fn finish(journal: Option<&Journal>, near: Near, asked: &FeedAsked) -> Answer<Fe
     Ok(page)
 }
 
-impl Ledger {
-    /// What happened from a position on, oldest first.
-    ///
-    /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Cursor`], where the position is from another ledger or shard.
-    pub fn feed(&self, asked: &FeedAsked) -> Answer<FeedPage> {
-        let from = asked.from;
-        match &self.keep {
-            Keep::Memory(memory) => finish(None, near(&settled(memory)?.book, &from), asked),
-            Keep::Durable(durable) => {
-                let near = durable.read(move |shard| near(shard.book(), &from))?;
-                finish(Some(durable.journal()), near, asked)
-            }
-        }
-    }
+/// What happened from a position on, oldest first.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Cursor`], where the position is from another ledger or shard.
+pub fn page(past: &impl Past, asked: &FeedAsked) -> Answer<FeedPage> {
+    let from = asked.from;
+    let near = past.look(move |book| near(book, &from))?;
+    finish(past.journal(), near, asked)
 }

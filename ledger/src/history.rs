@@ -1,9 +1,9 @@
 //! Questions about the past: young records from the book first, then sealed ones from the journal, as one answer.
 
 use crate::fault::{Answer, Fault, words};
-use crate::shard::Shard;
+use crate::past::Past;
 use fen_book::{
-    AccountFilter, AccountFlags, AccountSlot, BalanceLine, Book, Chunk, QueryFilter, RecordNumber, Transfer,
+    AccountFilter, AccountFlags, AccountSlot, BalanceLine, Book, QueryFilter, RecordNumber, Transfer,
     TransferId,
 };
 use fen_store::journal::Journal;
@@ -104,9 +104,21 @@ pub fn account_balances(
 }
 
 /// Young transfers, and the number of the first young record.
-pub fn young_query(shard: &Shard, filter: &QueryFilter) -> (Vec<Transfer>, RecordNumber) {
-    let below = shard.book().young().chunks().next().map_or(RecordNumber::ZERO, Chunk::first);
-    (shard.book().query_young_transfers(filter), below)
+pub fn young_query(book: &Book, filter: &QueryFilter) -> (Vec<Transfer>, RecordNumber) {
+    (book.query_young_transfers(filter), book.first_young())
+}
+
+/// Transfers that pass a filter.
+///
+/// # Errors
+/// [`Fault::Stopped`], [`Fault::Damaged`].
+pub fn query(past: &impl Past, filter: &QueryFilter) -> Answer<Vec<Transfer>> {
+    let asked = *filter;
+    let young = past.look(move |book| young_query(book, &asked))?;
+    match past.journal() {
+        Some(journal) => query_transfers(journal, young, filter),
+        None => Ok(young.0),
+    }
 }
 
 /// Transfers that pass a filter: the young part, joined with what the journal has.

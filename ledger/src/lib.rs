@@ -36,7 +36,7 @@
 //! from any number of threads; those that wait together share one sync of the disk.
 
 mod apply;
-mod as_of;
+pub mod as_of;
 mod audit;
 mod body;
 mod checkpoint;
@@ -52,6 +52,7 @@ pub mod history;
 pub mod loan_postings;
 mod log;
 mod memory;
+pub mod past;
 pub mod proof;
 pub mod reports;
 mod room;
@@ -64,6 +65,7 @@ pub mod turnover;
 
 use crate::durable::{Durable, stopped};
 use crate::memory::Memory;
+use crate::past::Past as _;
 use crate::shard::Shard;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use fen_store::disk::{Disk, RealDisk};
@@ -270,7 +272,7 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn lookup_accounts(&self, ids: &[AccountId]) -> Answer<Vec<Option<Account>>> {
         let ids = ids.to_vec();
-        self.read(move |book| ids.iter().map(|id| book.account(*id)).collect())
+        self.look(move |book| ids.iter().map(|id| book.account(*id)).collect())
     }
 
     /// Puts a product in force, takes loan orders, or goes a chunk of the way to the end of a day.
@@ -300,7 +302,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`].
     pub fn batches(&self) -> Answer<Vec<BatchEntry>> {
-        self.read(|book| book.batches().iter().cloned().collect())
+        self.look(|book| book.batches().iter().cloned().collect())
     }
 
     /// The bank's day; none before the first loan or day-end.
@@ -308,7 +310,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`].
     pub fn business_date(&self) -> Answer<Option<BusinessDate>> {
-        self.read(|book| book.loans().business_date())
+        self.look(|book| book.loans().business_date())
     }
 
     /// Loans as of the business date, with their instalments; `None` for an unknown one.
@@ -317,7 +319,7 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn lookup_loans(&self, ids: &[LoanId]) -> Answer<Vec<Option<LoanView>>> {
         let ids = ids.to_vec();
-        self.read(move |book| ids.iter().map(|id| book.loans().view(*id, book.accounts())).collect())
+        self.look(move |book| ids.iter().map(|id| book.loans().view(*id, book.accounts())).collect())
     }
 
     /// Accounts with all that is reserved on them, each read at one moment; `None` for an unknown one.
@@ -326,7 +328,7 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn lookup_positions(&self, ids: &[AccountId]) -> Answer<Vec<Option<Position>>> {
         let ids = ids.to_vec();
-        self.read(move |book| ids.iter().map(|id| book.position(*id)).collect())
+        self.look(move |book| ids.iter().map(|id| book.position(*id)).collect())
     }
 
     /// Transfers by id, `None` for an unknown one.
@@ -335,7 +337,7 @@ impl Ledger {
     /// [`Fault::Stopped`], [`Fault::Damaged`].
     pub fn lookup_transfers(&self, ids: &[TransferId]) -> Answer<Vec<Option<Transfer>>> {
         let asked = ids.to_vec();
-        let young = self.read(move |book| history::young_lookup(book, &asked))?;
+        let young = self.look(move |book| history::young_lookup(book, &asked))?;
         match &self.keep {
             Keep::Memory(_) => Ok(history::only_transfers(young)),
             Keep::Durable(durable) => history::lookup_transfers(durable.journal(), ids, young),
@@ -380,52 +382,60 @@ impl Ledger {
         }
     }
 
-    /// A page of an account's statement; `None` for an unknown account.
+    /// A page of an account's statement; see [`statement::statement`].
     ///
     /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Cursor`], where the cursor is not of this statement; [`Fault::Damaged`], where
-    /// the piece of history that tells where the page begins is damaged or missing.
+    /// As there.
     pub fn statement(&self, asked: &StatementAsked) -> Answer<Option<Statement>> {
-        let asked = *asked;
-        match &self.keep {
-            Keep::Memory(memory) => {
-                let near = statement::near(&settled(memory)?.book, &asked)?;
-                near.map(|near| statement::finish(None, near, &asked)).transpose()
-            }
-            Keep::Durable(durable) => {
-                let near = durable.read(move |shard| statement::near(shard.book(), &asked))??;
-                near.map(|near| statement::finish(Some(durable.journal()), near, &asked)).transpose()
-            }
-        }
+        statement::statement(self, asked)
     }
 
-    /// What one loan's events posted, in order; at most `limit`. What day-end posts for a whole product is no
-    /// loan's own.
+    /// What one loan's events posted; see [`loan_postings::loan_postings`].
     ///
     /// # Errors
-    /// [`Fault::Stopped`], [`Fault::Damaged`].
+    /// As there.
     pub fn loan_postings(&self, loan: LoanId, direction: Direction, limit: u32) -> Answer<Vec<Transfer>> {
-        let mut filter = QueryFilter {
-            user_data_128: loan,
-            reversed: direction.is_reversed(),
-            limit: limit.min(statement::LINES_MAX),
-            ..QueryFilter::default()
-        };
-        let mut postings = Vec::new();
-        // What clients marked with the same number is passed by.
-        loop {
-            let found = self.query_transfers(&filter)?;
-            let last = found.last().map(|transfer| transfer.timestamp);
-            let is_last_page = found.len() < usize::try_from(filter.limit).unwrap_or(usize::MAX);
-            postings.extend(found.into_iter().filter(|transfer| loan_posting(transfer).is_some()));
-            postings.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let is_full = postings.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-            let Some(last) = last.filter(|_| !is_last_page && !is_full) else { return Ok(postings) };
-            match direction {
-                Direction::OldestFirst => filter.timestamp_min = Stamp::new(last.get() + 1),
-                Direction::NewestFirst => filter.timestamp_max = Stamp::new(last.get() - 1),
-            }
-        }
+        loan_postings::loan_postings(self, loan, direction, limit)
+    }
+
+    /// How much was booked and reserved; see [`turnover::turnover`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn turnover(&self, asked: &TurnoverAsked) -> Answer<Turnovers> {
+        turnover::turnover(self, asked)
+    }
+
+    /// The accounts that a search finds; see [`search::accounts`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn search_accounts(&self, search: &AccountSearch) -> Answer<Vec<Account>> {
+        search::accounts(self, search)
+    }
+
+    /// The transfers that a search finds; see [`search::transfers`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn search_transfers(&self, search: &TransferSearch) -> Answer<Vec<Transfer>> {
+        search::transfers(self, search)
+    }
+
+    /// What happened from a position on; see [`feed::page`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn feed(&self, asked: &FeedAsked) -> Answer<FeedPage> {
+        feed::page(self, asked)
+    }
+
+    /// Every account as it stood at the end of a business date; see [`as_of::accounts_as_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn accounts_as_of(&self, date: BusinessDate) -> Answer<Vec<Account>> {
+        as_of::accounts_as_of(self, date)
     }
 
     /// Accounts that pass a filter.
@@ -434,7 +444,7 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn query_accounts(&self, filter: &QueryFilter) -> Answer<Vec<Account>> {
         let filter = *filter;
-        self.read(move |book| book.query_accounts(&filter))
+        self.look(move |book| book.query_accounts(&filter))
     }
 
     /// Transfers that pass a filter.
@@ -442,14 +452,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`], [`Fault::Damaged`].
     pub fn query_transfers(&self, filter: &QueryFilter) -> Answer<Vec<Transfer>> {
-        let filter = *filter;
-        match &self.keep {
-            Keep::Memory(memory) => Ok(settled(memory)?.book.query_young_transfers(&filter)),
-            Keep::Durable(durable) => {
-                let young = durable.read(move |shard| history::young_query(shard, &filter))?;
-                history::query_transfers(durable.journal(), young, &filter)
-            }
-        }
+        history::query(self, filter)
     }
 
     /// Moves an in-memory ledger's clock on, and answers it.
@@ -501,22 +504,12 @@ impl Ledger {
         }
     }
 
-    /// All records of a range as of now, oldest first.
+    /// All records of a range as of now; see [`export::export`].
     ///
     /// # Errors
-    /// [`Fault::Stopped`]. A damaged piece is a fault in its place.
+    /// As there.
     pub fn export(&self, asked: export::ExportAsked) -> Answer<export::Export<'_>> {
-        let period = asked.period;
-        match &self.keep {
-            Keep::Memory(memory) => {
-                let begin = export::Beginning::of(&settled(memory)?.book, &period);
-                Ok(export::Export::new(None, begin, asked))
-            }
-            Keep::Durable(durable) => {
-                let begin = durable.read(move |shard| export::Beginning::of(shard.book(), &period))?;
-                Ok(export::Export::new(Some(durable.journal()), begin, asked))
-            }
-        }
+        export::export(self, asked)
     }
 
     /// Moves sealed segments whose records are all older than `before` into the journal's archive, oldest first. It
@@ -547,50 +540,26 @@ impl Ledger {
     /// [`Fault::Stopped`].
     pub fn begin_of(&self, date: BusinessDate) -> Answer<Stamp> {
         let period = Period::Booked { first: date, last: date };
-        self.read(move |book| statement::stamps(&period, book).0)
+        self.look(move |book| statement::stamps(&period, book).0)
     }
 
-    /// The tree over all records as of now, which digests and proofs are made from.
+    /// The tree over all records as of now; see [`proof::record_tree`].
     ///
     /// # Errors
-    /// [`Fault::Stopped`].
+    /// As there.
     pub fn record_tree(&self) -> Answer<proof::RecordTree<'_>> {
-        match &self.keep {
-            Keep::Memory(memory) => Ok(proof::RecordTree::of_memory(&settled(memory)?.book)),
-            Keep::Durable(durable) => {
-                let young = durable.read(|shard| proof::YoungRecords::of(shard.book()))?;
-                Ok(proof::RecordTree::new(Some(durable.journal()), young))
-            }
-        }
+        proof::record_tree(self)
     }
 
-    /// What a digest says of this moment. With `with_books`, [`Ledger::digest`] is part of it.
+    /// What a digest says of this moment; see [`proof::history_head`].
     ///
     /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Damaged`], where a segment cannot be read.
+    /// As there.
     pub fn history_head(&self, content: proof::Content) -> Answer<proof::HistoryHead> {
-        match &self.keep {
-            Keep::Memory(memory) => {
-                let memory = settled(memory)?;
-                let mut tree = proof::RecordTree::of_memory(&memory.book);
-                proof::State::of(&memory.book, &[], content).head(0, &mut tree)
-            }
-            Keep::Durable(durable) => {
-                let (state, young) = durable.read(move |shard| {
-                    let sealed = digest::sealed_below(shard);
-                    let state = proof::State::of(shard.book(), &sealed, content);
-                    (state, proof::YoungRecords::of(shard.book()))
-                })?;
-                let mut tree = proof::RecordTree::new(Some(durable.journal()), young);
-                state.head(durable.identity(), &mut tree)
-            }
-        }
-    }
-
-    fn read<T: Send + 'static>(&self, look: impl FnOnce(&fen_book::Book) -> T + Send + 'static) -> Answer<T> {
-        match &self.keep {
-            Keep::Memory(memory) => Ok(look(&settled(memory)?.book)),
-            Keep::Durable(durable) => durable.read(move |shard| look(shard.book())),
-        }
+        let identity = match &self.keep {
+            Keep::Memory(_) => 0,
+            Keep::Durable(durable) => durable.identity(),
+        };
+        proof::history_head(self, identity, content)
     }
 }

@@ -14,6 +14,7 @@
 use crate::audit::LedgerTotals;
 use crate::digest::digest;
 use crate::fault::{Answer, Fault, words};
+use crate::past::Past;
 use fen_book::{
     AccountSlot, Book, BusinessDate, CHUNK_RECORDS, Chunk, RecordNumber, Stamp, Transfer, TransferId,
 };
@@ -56,7 +57,7 @@ pub struct HistoryHead {
 }
 
 /// What the book says of the moment; the tree comes after it.
-pub(crate) struct State {
+struct State {
     business_date: Option<BusinessDate>,
     clock: Stamp,
     books: Option<[u8; 32]>,
@@ -64,7 +65,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn of(book: &Book, sealed: &[[u8; 32]], content: Content) -> Self {
+    fn of(book: &Book, sealed: &[[u8; 32]], content: Content) -> Self {
         Self {
             business_date: book.loans().business_date(),
             clock: book.clock(),
@@ -73,7 +74,7 @@ impl State {
         }
     }
 
-    pub(crate) fn head(self, identity: u64, tree: &mut RecordTree<'_>) -> Answer<HistoryHead> {
+    fn head(self, identity: u64, tree: &mut RecordTree<'_>) -> Answer<HistoryHead> {
         let size = tree.size();
         let root = tree.root(size)?.expect("a tree has a root at its own size");
         Ok(HistoryHead {
@@ -84,6 +85,39 @@ impl State {
             books: self.books,
             ledgers: self.ledgers,
         })
+    }
+}
+
+/// The tree over all records as of now, which digests and proofs are made from.
+///
+/// # Errors
+/// [`Fault::Stopped`].
+pub fn record_tree<P: Past>(past: &P) -> Answer<RecordTree<'_>> {
+    let young = past.look(YoungRecords::of)?;
+    Ok(RecordTree::new(past.journal(), young))
+}
+
+/// What a digest says of this moment; `identity` is the directory's. With [`Content::TotalsAndBooks`] the digest of
+/// all the books is part of it.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Damaged`], where a segment cannot be read.
+pub fn history_head(past: &impl Past, identity: u64, content: Content) -> Answer<HistoryHead> {
+    loop {
+        let known = past.journal().map_or(0, Journal::chunks);
+        let sealed = past.journal().map(Journal::segment_hashes).unwrap_or_default();
+        let told = past.look(move |book| {
+            let first_young = book.young().chunks().next().map_or(0, |chunk| chunk.number);
+            // A chunk that was let go of since the hashes were read: they are read again.
+            (first_young <= known).then(|| {
+                let below = sealed.iter().filter(|(number, _)| *number < first_young);
+                let below: Vec<[u8; 32]> = below.map(|(_, hash)| *hash.bytes()).collect();
+                (State::of(book, &below, content), YoungRecords::of(book))
+            })
+        })?;
+        if let Some((state, young)) = told {
+            return state.head(identity, &mut RecordTree::new(past.journal(), young));
+        }
     }
 }
 
@@ -166,10 +200,6 @@ impl<'a> RecordTree<'a> {
     pub(crate) fn new(journal: Option<&'a Journal>, young: YoungRecords) -> Self {
         let open_leaves = leaves(&young.open);
         Self { journal, young, open_leaves, trees: BTreeMap::new() }
-    }
-
-    pub(crate) fn of_memory(book: &Book) -> Self {
-        Self::new(None, YoungRecords::of(book))
     }
 
     /// How many records there are.

@@ -3,8 +3,10 @@
 //! Each is read at one moment, between two commands; commands wait meanwhile.
 
 use crate::Ledger;
+use crate::as_of::look_as_of;
 use crate::audit::Total;
 use crate::fault::Answer;
+use crate::past::Past;
 use fen_book::loan::apply::CONTROL_CODE;
 use fen_book::loan::control::Role;
 use fen_book::{Account, Book, BusinessDate, QueryFilter, Stamp};
@@ -48,7 +50,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`](crate::Fault::Stopped).
     pub fn trial_balance(&self) -> Answer<Vec<TrialBalanceLine>> {
-        self.read(trial_balance)
+        self.look(trial_balance)
     }
 
     /// The same as it stood at the end of a business date; see the module `as_of`.
@@ -57,11 +59,7 @@ impl Ledger {
     /// [`Fault::Stopped`](crate::Fault::Stopped); [`Fault::Damaged`](crate::Fault::Damaged), where a segment from then
     /// on cannot be read.
     pub fn trial_balance_as_of(&self, date: BusinessDate) -> Answer<Vec<TrialBalanceLine>> {
-        self.look_as_of(date, |then| {
-            let mut lines = BTreeMap::new();
-            then.accounts().for_each(|account| add(&mut lines, &account));
-            lines.into_values().collect()
-        })
+        trial_balance_as_of(self, date)
     }
 
     /// The loan book as it stands.
@@ -69,7 +67,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`](crate::Fault::Stopped).
     pub fn portfolio(&self) -> Answer<Portfolio> {
-        self.read(Book::portfolio)
+        self.look(Book::portfolio)
     }
 
     /// The business date, and the last day closed.
@@ -77,7 +75,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`](crate::Fault::Stopped).
     pub fn day_end_status(&self) -> Answer<DayEndStatus> {
-        self.read(|book| {
+        self.look(|book| {
             let begun = book.loans().days().lines();
             let last = begun.last().filter(|_| begun.len() > 1);
             DayEndStatus {
@@ -86,6 +84,18 @@ impl Ledger {
             }
         })
     }
+}
+
+/// As [`Ledger::trial_balance_as_of`], whoever keeps the books.
+///
+/// # Errors
+/// As there.
+pub fn trial_balance_as_of(past: &impl Past, date: BusinessDate) -> Answer<Vec<TrialBalanceLine>> {
+    look_as_of(past, date, |then| {
+        let mut lines = BTreeMap::new();
+        then.accounts().for_each(|account| add(&mut lines, &account));
+        lines.into_values().collect()
+    })
 }
 
 /// How many accounts are read in one go.

@@ -10,8 +10,8 @@
 
 use crate::cursor::Direction;
 use crate::fault::{Answer, Fault, words};
-use crate::statement::{LINES_MAX, Period, StatementAsked};
-use crate::{Keep, Ledger, settled};
+use crate::past::Past;
+use crate::statement::{LINES_MAX, Period, StatementAsked, statement};
 use fen_book::{
     Account, AccountFlags, AccountId, AccountSlot, Amount, Book, Code, LedgerCode, QueryFilter, Stamp,
     TimeoutSeconds, Transfer, TransferFlags, TransferId,
@@ -233,72 +233,66 @@ fn look_young(book: &Book, search: &TransferSearch) -> Vec<Transfer> {
     }
 }
 
-impl Ledger {
-    /// The accounts that a search finds, in the order of their opening.
-    ///
-    /// # Errors
-    /// [`Fault::Stopped`].
-    pub fn search_accounts(&self, search: &AccountSearch) -> Answer<Vec<Account>> {
-        let search = search.clone();
-        self.read(move |book| search.look(book))
-    }
+/// The accounts that a search finds, in the order of their opening.
+///
+/// # Errors
+/// [`Fault::Stopped`].
+pub fn accounts(past: &impl Past, search: &AccountSearch) -> Answer<Vec<Account>> {
+    let search = search.clone();
+    past.look(move |book| search.look(book))
+}
 
-    /// The transfers that a search finds, in the order of booking.
-    ///
-    /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Damaged`], where history that may hold one cannot be read.
-    pub fn search_transfers(&self, search: &TransferSearch) -> Answer<Vec<Transfer>> {
-        if search.is_idle() {
-            return Ok(Vec::new());
-        }
-        let account = search.account_id.or(search.debit_account_id).or(search.credit_account_id);
-        if let Some(account) = account {
-            return self.search_entries(account, search);
-        }
-        let wanted = search.clone();
-        let durable = match &self.keep {
-            Keep::Memory(memory) => return Ok(look_young(&settled(memory)?.book, search)),
-            Keep::Durable(durable) => durable,
-        };
-        let (young, below) =
-            durable.read(move |shard| (look_young(shard.book(), &wanted), shard.first_young()))?;
-        let mut found = Vec::new();
-        if search.direction.is_reversed() {
-            found.extend(young.iter().copied());
-        }
-        let mut sealed = durable.journal().query_transfers(&search.coarse(), below);
-        while !search.is_full(&found) {
-            match sealed.next().transpose().map_err(|fault| Fault::Damaged(words(&fault)))? {
-                Some(next) if search.finds(&next.record) => found.push(next.record),
-                Some(_) => {}
-                None => break,
-            }
-        }
-        if !search.direction.is_reversed() {
-            found.extend(young);
-        }
-        found.truncate(usize::try_from(search.limit()).unwrap_or(usize::MAX));
-        Ok(found)
+/// The transfers that a search finds, in the order of booking.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Damaged`], where history that may hold one cannot be read.
+pub fn transfers(past: &impl Past, search: &TransferSearch) -> Answer<Vec<Transfer>> {
+    if search.is_idle() {
+        return Ok(Vec::new());
     }
+    let account = search.account_id.or(search.debit_account_id).or(search.credit_account_id);
+    if let Some(account) = account {
+        return entries(past, account, search);
+    }
+    let wanted = search.clone();
+    let (young, below) = past.look(move |book| (look_young(book, &wanted), book.first_young()))?;
+    let Some(journal) = past.journal() else { return Ok(young) };
+    let mut found = Vec::new();
+    if search.direction.is_reversed() {
+        found.extend(young.iter().copied());
+    }
+    let mut sealed = journal.query_transfers(&search.coarse(), below);
+    while !search.is_full(&found) {
+        match sealed.next().transpose().map_err(|fault| Fault::Damaged(words(&fault)))? {
+            Some(next) if search.finds(&next.record) => found.push(next.record),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    if !search.direction.is_reversed() {
+        found.extend(young);
+    }
+    found.truncate(usize::try_from(search.limit()).unwrap_or(usize::MAX));
+    Ok(found)
+}
 
-    /// The entries of an account that a search finds.
-    fn search_entries(&self, account_id: AccountId, search: &TransferSearch) -> Answer<Vec<Transfer>> {
-        let (min, max) = search.stamps();
-        let (direction, limit) = (search.direction, LINES_MAX);
-        let period = Period::Stamps { min, max };
-        let mut asked = StatementAsked { account_id, period, direction, after: None, limit };
-        let mut found = Vec::new();
-        while let Some(page) = self.statement(&asked)? {
-            if let Some(fault) = page.faults.first() {
-                return Err(Fault::Damaged(fault.clone()));
-            }
-            found.extend(page.lines.iter().map(|line| line.transfer).filter(|record| search.finds(record)));
-            asked.after = page.next.filter(|_| !search.is_full(&found));
-            if asked.after.is_none() {
-                break;
-            }
+/// The entries of an account that a search finds.
+fn entries(past: &impl Past, account_id: AccountId, search: &TransferSearch) -> Answer<Vec<Transfer>> {
+    let (min, max) = search.stamps();
+    let (direction, limit) = (search.direction, LINES_MAX);
+    let period = Period::Stamps { min, max };
+    let mut asked = StatementAsked { account_id, period, direction, after: None, limit };
+    let mut found = Vec::new();
+    while let Some(page) = statement(past, &asked)? {
+        if let Some(fault) = page.faults.first() {
+            return Err(Fault::Damaged(fault.clone()));
         }
-        found.truncate(usize::try_from(search.limit()).unwrap_or(usize::MAX));
-        Ok(found)
+        found.extend(page.lines.iter().map(|line| line.transfer).filter(|record| search.finds(record)));
+        asked.after = page.next.filter(|_| !search.is_full(&found));
+        if asked.after.is_none() {
+            break;
+        }
     }
+    found.truncate(usize::try_from(search.limit()).unwrap_or(usize::MAX));
+    Ok(found)
 }

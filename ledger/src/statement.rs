@@ -1,8 +1,8 @@
 //! Statements: an account's entries in a period, page by page, with the balance after each, and what the account had
 //! when the period began and when it ended.
 //!
-//! The book's thread tells what is young ([`near`]); the caller's own thread reads the rest from the journal
-//! ([`finish`]), beginning at the record where the page begins. Periods are turned into record numbers first: the
+//! The book's thread tells what is young (`near`); the caller's own thread reads the rest from the journal
+//! (`finish`), beginning at the record where the page begins. Periods are turned into record numbers first: the
 //! stamp at which a business date ended is replicated state, and the journal never changes, so a closing balance
 //! read again years later is the same.
 //!
@@ -13,6 +13,7 @@
 
 use crate::cursor::{Cursor, Direction};
 use crate::fault::{Answer, Fault, words};
+use crate::past::Past;
 use fen_book::{
     Account, AccountFilter, AccountId, AccountSlot, Balances, BankDays, Book, BusinessDate, Entry,
     RecordNumber, Stamp, Transfer,
@@ -112,7 +113,7 @@ pub(crate) enum Bound {
 }
 
 /// What the book tells of a statement.
-pub struct Near {
+struct Near {
     account: Account,
     slot: AccountSlot,
     newest_sealed: Option<u32>,
@@ -203,7 +204,7 @@ impl StatementAsked {
 ///
 /// # Errors
 /// [`Fault::Cursor`], where the cursor is not of this statement.
-pub fn near(book: &Book, asked: &StatementAsked) -> Answer<Option<Near>> {
+fn near(book: &Book, asked: &StatementAsked) -> Answer<Option<Near>> {
     let Some(slot) = book.accounts().slot_of(asked.account_id) else { return Ok(None) };
     let Some(account) = book.account(asked.account_id) else { return Ok(None) };
     if let Some(cursor) = &asked.after {
@@ -251,12 +252,23 @@ fn damaged(fault: &dyn std::fmt::Display) -> Fault {
     Fault::Damaged(words(fault))
 }
 
+/// A page of an account's statement; `None` for an unknown account.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Cursor`], where the cursor is not of this statement; [`Fault::Damaged`], where the
+/// piece of history that tells where the page begins is damaged or missing.
+pub fn statement(past: &impl Past, asked: &StatementAsked) -> Answer<Option<Statement>> {
+    let look = *asked;
+    let near = past.look(move |book| near(book, &look))??;
+    near.map(|near| finish(past.journal(), near, asked)).transpose()
+}
+
 /// The statement: what the book told, joined with what the journal has. A ledger in memory has no journal.
 ///
 /// # Errors
 /// [`Fault::Cursor`] as above; [`Fault::Damaged`], where the piece of history is damaged or missing that tells where
 /// the page or the period begins.
-pub fn finish(journal: Option<&Journal>, near: Near, asked: &StatementAsked) -> Answer<Statement> {
+fn finish(journal: Option<&Journal>, near: Near, asked: &StatementAsked) -> Answer<Statement> {
     let mut page = Page { limit: asked.limit.min(LINES_MAX), days: near.days, lines: Vec::new() };
     let (account, mut faults) = (near.account, Vec::new());
     let mut standing = near.standing;

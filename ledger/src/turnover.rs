@@ -12,10 +12,9 @@
 
 use crate::audit::Total;
 use crate::cursor::Direction;
-use crate::durable::Durable;
 use crate::fault::{Answer, Fault, words};
-use crate::statement::{LINES_MAX, Period, StatementAsked, stamps};
-use crate::{Keep, Ledger, settled};
+use crate::past::Past;
+use crate::statement::{LINES_MAX, Period, StatementAsked, stamps, statement};
 use fen_book::{AccountId, AccountSlot, Amount, Book, BusinessDate, RecordNumber, Stamp, Transfer};
 use fen_store::segment::CodeFlow;
 use fen_terms::Day;
@@ -179,59 +178,21 @@ impl Tally {
     }
 }
 
-impl Ledger {
-    /// How much was booked and reserved, by ledger and code.
-    ///
-    /// # Errors
-    /// [`Fault::Stopped`]; [`Fault::Damaged`], where the piece of history is damaged that tells where a day begins.
-    pub fn turnover(&self, asked: &TurnoverAsked) -> Answer<Turnovers> {
-        if let Some(account) = asked.account_id {
-            return self.turnover_of(account, asked);
-        }
-        let asked = *asked;
-        match &self.keep {
-            Keep::Memory(memory) => {
-                let memory = settled(memory)?;
-                let mut tally = Tally::new(&memory.book, &asked);
-                tally.add_young(&memory.book);
-                Ok(tally.into_answer(Vec::new()))
-            }
-            Keep::Durable(durable) => with_history(durable, asked),
-        }
+/// How much was booked and reserved, by ledger and code.
+///
+/// # Errors
+/// [`Fault::Stopped`]; [`Fault::Damaged`], where the piece of history is damaged that tells where a day begins.
+pub fn turnover(past: &impl Past, asked: &TurnoverAsked) -> Answer<Turnovers> {
+    if let Some(account) = asked.account_id {
+        return of_account(past, account, asked);
     }
-
-    fn turnover_of(&self, account_id: AccountId, asked: &TurnoverAsked) -> Answer<Turnovers> {
-        let look = *asked;
-        let mut tally = self.read(move |book| Tally::new(book, &look))?;
-        let mut page = StatementAsked {
-            account_id,
-            period: booked(&asked.period),
-            direction: Direction::OldestFirst,
-            after: None,
-            limit: LINES_MAX,
-        };
-        let mut faults = Vec::new();
-        while let Some(statement) = self.statement(&page)? {
-            for line in &statement.lines {
-                tally.add_record(&line.transfer);
-            }
-            faults.extend(statement.faults);
-            page.after = statement.next;
-            if page.after.is_none() {
-                break;
-            }
-        }
-        Ok(tally.into_answer(faults))
-    }
-}
-
-fn with_history(durable: &Durable, asked: TurnoverAsked) -> Answer<Turnovers> {
-    let (mut tally, first_young) = durable.read(move |shard| {
-        let mut tally = Tally::new(shard.book(), &asked);
-        tally.add_young(shard.book());
-        (tally, shard.first_young())
+    let asked = *asked;
+    let (mut tally, first_young) = past.look(move |book| {
+        let mut tally = Tally::new(book, &asked);
+        tally.add_young(book);
+        (tally, book.first_young())
     })?;
-    let journal = durable.journal();
+    let Some(journal) = past.journal() else { return Ok(tally.into_answer(Vec::new())) };
     let number = |stamp: Stamp| {
         if stamp.is_zero() {
             return Ok(RecordNumber::ZERO);
@@ -244,6 +205,30 @@ fn with_history(durable: &Durable, asked: TurnoverAsked) -> Answer<Turnovers> {
         let numbers = number(stretch.first)?..number(stretch.end)?;
         let found = journal.flows(&numbers, |flow| tally.add(place, flow));
         faults.extend(found.iter().map(|fault| words(fault)));
+    }
+    Ok(tally.into_answer(faults))
+}
+
+fn of_account(past: &impl Past, account_id: AccountId, asked: &TurnoverAsked) -> Answer<Turnovers> {
+    let look = *asked;
+    let mut tally = past.look(move |book| Tally::new(book, &look))?;
+    let mut page = StatementAsked {
+        account_id,
+        period: booked(&asked.period),
+        direction: Direction::OldestFirst,
+        after: None,
+        limit: LINES_MAX,
+    };
+    let mut faults = Vec::new();
+    while let Some(statement) = statement(past, &page)? {
+        for line in &statement.lines {
+            tally.add_record(&line.transfer);
+        }
+        faults.extend(statement.faults);
+        page.after = statement.next;
+        if page.after.is_none() {
+            break;
+        }
     }
     Ok(tally.into_answer(faults))
 }
