@@ -121,7 +121,7 @@ fn loan_of(number: u16) -> Option<Loan> {
 }
 
 /// What banks call the refusal of a transfer. Whatever else a file's item can't bring about is told in words.
-const TRANSFER_REASONS: [(Transfer, Reason); 15] = [
+const TRANSFER_REASONS: [(Transfer, Reason); 17] = [
     (Transfer::DebitAccountIdMustNotBeZero, Reason::AccountIncorrect),
     (Transfer::DebitAccountIdMustNotBeIntMax, Reason::AccountIncorrect),
     (Transfer::CreditAccountIdMustNotBeZero, Reason::AccountIncorrect),
@@ -129,6 +129,8 @@ const TRANSFER_REASONS: [(Transfer, Reason); 15] = [
     (Transfer::AccountsMustBeDifferent, Reason::AccountIncorrect),
     (Transfer::DebitAccountNotFound, Reason::AccountIncorrect),
     (Transfer::CreditAccountNotFound, Reason::AccountIncorrect),
+    (Transfer::DebitAccountIsAControlAccount, Reason::AccountIncorrect),
+    (Transfer::CreditAccountIsAControlAccount, Reason::AccountIncorrect),
     (Transfer::DebitAccountAlreadyClosed, Reason::AccountClosed),
     (Transfer::CreditAccountAlreadyClosed, Reason::AccountClosed),
     (Transfer::AccountsMustHaveTheSameLedger, Reason::CurrencyNotAllowed),
@@ -152,7 +154,7 @@ fn of_transfer(status: Transfer) -> Option<Reason> {
 }
 
 /// What banks call the refusal of a loan event.
-const LOAN_REASONS: [(Loan, Reason); 37] = [
+const LOAN_REASONS: [(Loan, Reason); 38] = [
     (Loan::LinkedEventFailed, Reason::SettlementFailed),
     (Loan::ExistsWithDifferentFields, Reason::Duplicate),
     (Loan::LoanExists, Reason::Duplicate),
@@ -169,6 +171,7 @@ const LOAN_REASONS: [(Loan, Reason); 37] = [
     (Loan::AccountNotFound, Reason::AccountIncorrect),
     (Loan::LoanHasDifferentAccount, Reason::AccountIncorrect),
     (Loan::AccountHasDifferentLedger, Reason::CurrencyNotAllowed),
+    (Loan::AccountIsAControlAccount, Reason::AccountIncorrect),
     (Loan::AccountAlreadyClosed, Reason::AccountClosed),
     (Loan::LoanClosed, Reason::AccountBlocked),
     (Loan::LoanWrittenOff, Reason::AccountBlocked),

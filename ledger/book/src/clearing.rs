@@ -14,6 +14,7 @@
 //! whatever refuses a leg burns its id for good, and the burned id's record keeps the status; and a reservation
 //! against clearing can be posted although its other account has been closed meanwhile.
 
+use crate::bank_ids::ONES;
 use crate::quantity::{AccountId, LedgerCode, TransferId};
 use crate::transfer::Transfer;
 use sha2::{Digest, Sha256};
@@ -22,7 +23,6 @@ use sha2::{Digest, Sha256};
 pub const SHARD_NUMBER_MAX: u32 = 0xfff;
 
 const MARK: u64 = 0xff;
-const ONES: u128 = 0xffff_ffff_ffff_ffff;
 
 /// The account of money on its way from one shard to another; `None` where there is no such pair or no ledger.
 pub fn clearing_account(source: u32, target: u32, ledger: LedgerCode) -> Option<AccountId> {

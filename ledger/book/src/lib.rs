@@ -13,6 +13,7 @@ mod flags;
 
 pub mod account;
 pub mod accounts;
+mod bank_ids;
 mod batch;
 pub mod batches;
 pub mod book;

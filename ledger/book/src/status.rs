@@ -97,6 +97,7 @@ statuses! {
         ReservedFlag = 80, "reserved_flag";
         IdMustNotBeZero = 90, "id_must_not_be_zero";
         IdMustNotBeIntMax = 100, "id_must_not_be_int_max";
+        IdMustNotBeTheBanksOwn = 102, "id_must_not_be_the_banks_own";
         ExistsWithDifferentFlags = 110, "exists_with_different_flags";
         ExistsWithDifferentPendingId = 120, "exists_with_different_pending_id";
         ExistsWithDifferentTimeout = 130, "exists_with_different_timeout";
@@ -128,6 +129,8 @@ statuses! {
         CreditAccountNotFound = 390, "credit_account_not_found";
         AccountsMustHaveTheSameLedger = 400, "accounts_must_have_the_same_ledger";
         TransferMustHaveTheSameLedgerAsAccounts = 410, "transfer_must_have_the_same_ledger_as_accounts";
+        DebitAccountIsAControlAccount = 412, "debit_account_is_a_control_account";
+        CreditAccountIsAControlAccount = 414, "credit_account_is_a_control_account";
         PendingTransferNotFound = 420, "pending_transfer_not_found";
         PendingTransferNotPending = 430, "pending_transfer_not_pending";
         PendingTransferHasDifferentDebitAccountId = 440, "pending_transfer_has_different_debit_account_id";
@@ -203,6 +206,7 @@ impl CreateTransferStatus {
             | Self::ReservedFlag
             | Self::IdMustNotBeZero
             | Self::IdMustNotBeIntMax
+            | Self::IdMustNotBeTheBanksOwn
             | Self::ExistsWithDifferentFlags
             | Self::ExistsWithDifferentPendingId
             | Self::ExistsWithDifferentTimeout
@@ -232,6 +236,8 @@ impl CreateTransferStatus {
             | Self::CodeMustNotBeZero
             | Self::AccountsMustHaveTheSameLedger
             | Self::TransferMustHaveTheSameLedgerAsAccounts
+            | Self::DebitAccountIsAControlAccount
+            | Self::CreditAccountIsAControlAccount
             | Self::PendingTransferNotPending
             | Self::PendingTransferHasDifferentDebitAccountId
             | Self::PendingTransferHasDifferentCreditAccountId

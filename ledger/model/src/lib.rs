@@ -24,6 +24,7 @@ mod clock;
 mod existing;
 mod journal;
 mod openings;
+mod products;
 mod queries;
 mod receipts;
 mod transfers;
@@ -31,6 +32,7 @@ mod transfers;
 pub use clock::ModelLedger;
 pub use journal::{Ending, Entry};
 
+use fen_book::loan::product::Product;
 use fen_book::{Account, AccountId, Amount, Command, Reply, Stamp, TransferId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +49,8 @@ pub struct Model {
     limits: BTreeMap<AccountId, Amount>,
     /// The transfers that were linked together, chain by chain.
     chains: Vec<Vec<TransferId>>,
+    /// Every version of every product, in the order in which they came into force.
+    products: Vec<Product>,
 }
 
 impl Model {
@@ -66,9 +70,7 @@ impl Model {
             Command::OpenAccounts(events) => Reply::Openings(batch::run(self, events, stamp)),
             Command::SetLimits(events) => Reply::Limits(self.set_limits(events, stamp)),
             Command::EndChains(events) => Reply::ChainEnds(self.end_chains(events, stamp)),
-            Command::Loans(_) => {
-                unreachable!("loans have a model of their own: the life that is folded anew")
-            }
+            Command::Loans(body) => Reply::Loans(self.loans(body, stamp)),
             Command::Batch(_) => {
                 unreachable!("the registry of payment files holds no money: its own tests say what it does")
             }

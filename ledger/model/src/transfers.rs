@@ -2,6 +2,7 @@
 
 use crate::existing::{self, with_inherited};
 use crate::journal::{Ending, Entry, expiry};
+use crate::products::is_of_the_bank;
 use crate::{Model, refuse_if};
 use fen_book::CreateTransferStatus as Status;
 use fen_book::clearing::is_clearing;
@@ -58,6 +59,8 @@ impl Model {
         let credit = self.opened(asked.credit_account_id).ok_or(Status::CreditAccountNotFound)?;
         refuse_if(debit.ledger != credit.ledger, Status::AccountsMustHaveTheSameLedger)?;
         refuse_if(asked.ledger != debit.ledger, Status::TransferMustHaveTheSameLedgerAsAccounts)?;
+        refuse_if(self.is_control(debit.id), Status::DebitAccountIsAControlAccount)?;
+        refuse_if(self.is_control(credit.id), Status::CreditAccountIsAControlAccount)?;
         let stamp = self.stamp_for(asked, &debit, &credit, clock)?;
         refuse_if(self.is_closed(debit.id), Status::DebitAccountAlreadyClosed)?;
         refuse_if(self.is_closed(credit.id), Status::CreditAccountAlreadyClosed)?;
@@ -180,7 +183,8 @@ impl Model {
 fn well_formed(asked: &Transfer) -> Result<(), Status> {
     refuse_if(asked.flags.has_unknown(), Status::ReservedFlag)?;
     refuse_if(asked.id.is_zero(), Status::IdMustNotBeZero)?;
-    refuse_if(asked.id.is_max(), Status::IdMustNotBeIntMax)
+    refuse_if(asked.id.is_max(), Status::IdMustNotBeIntMax)?;
+    refuse_if(is_of_the_bank(asked.id), Status::IdMustNotBeTheBanksOwn)
 }
 
 /// The flags that make no sense on a post or a void.

@@ -16,7 +16,7 @@ use crate::view::{Overlay, View};
 
 pub(crate) use accounts::AccountBatch;
 pub(crate) use openings::OpeningBatch;
-pub(crate) use transfers::{ReceiptBatch, TransferBatch};
+pub(crate) use transfers::{PostingBatch, ReceiptBatch, TransferBatch};
 
 /// The stamps of a batch whose last bears `last`.
 #[derive(Clone, Copy)]

@@ -3,6 +3,7 @@
 use super::accounts::check_envelope;
 use super::{Batch, Place};
 use crate::account::AccountFlags;
+use crate::bank_ids::Asker;
 use crate::book::Book;
 use crate::command::{OpeningStatus, Outcome};
 use crate::opening::AccountOpening;
@@ -116,7 +117,8 @@ fn plan_balance(
     let mut overlay = view.overlay.cloned().unwrap_or_default();
     overlay.open(view.book, &account);
     let view = View { overlay: Some(&overlay), ..view };
-    let order = TransferOrder { transfer: &transfer, stamp: after(stamp), chain: Stamp::ZERO };
+    let (stamp_after, chain, asker) = (after(stamp), Stamp::ZERO, Asker::Client);
+    let order = TransferOrder { transfer: &transfer, stamp: stamp_after, chain, asker };
     match view.plan_transfer(order) {
         Ok(plan) => Ok(OpeningPlan { transfer: Some(plan), account }),
         Err(no) => {

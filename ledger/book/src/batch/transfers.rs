@@ -1,7 +1,8 @@
-//! `create_transfers`, with and without the balances after each.
+//! `create_transfers`, with and without the balances after each; and what the bank itself posts.
 
 use super::envelope::{EnvelopeStatuses, Origin};
 use super::{Batch, Place};
+use crate::bank_ids::Asker;
 use crate::book::Book;
 use crate::clearing::is_leg;
 use crate::command::{Outcome, Receipt};
@@ -19,6 +20,26 @@ const ENVELOPE: EnvelopeStatuses<Status> = EnvelopeStatuses {
     timestamp_out_of_range: Status::ImportedEventTimestampOutOfRange,
     timestamp_must_not_advance: Status::ImportedEventTimestampMustNotAdvance,
 };
+
+#[inline]
+fn plan(
+    view: View<'_>,
+    events: &[Transfer],
+    place: Place,
+    asker: Asker,
+) -> Result<TransferPlan, Outcome<Status>> {
+    let transfer = &events[place.index];
+    let origin = Origin {
+        batch_imported: events[0].flags.contains(TransferFlags::IMPORTED),
+        event_imported: transfer.flags.contains(TransferFlags::IMPORTED),
+        timestamp: transfer.timestamp,
+    };
+    let stamp = place.stamp();
+    match origin.check(place.stamps, &ENVELOPE) {
+        Some(status) => Err(refuse(status, stamp)),
+        None => view.plan_transfer(TransferOrder { transfer, stamp, chain: place.chain, asker }),
+    }
+}
 
 /// See [`Batch`].
 pub(crate) struct TransferBatch;
@@ -39,17 +60,7 @@ impl Batch for TransferBatch {
 
     #[inline]
     fn plan(view: View<'_>, events: &[Transfer], place: Place) -> Result<TransferPlan, Outcome<Status>> {
-        let transfer = &events[place.index];
-        let origin = Origin {
-            batch_imported: events[0].flags.contains(TransferFlags::IMPORTED),
-            event_imported: transfer.flags.contains(TransferFlags::IMPORTED),
-            timestamp: transfer.timestamp,
-        };
-        let stamp = place.stamp();
-        match origin.check(place.stamps, &ENVELOPE) {
-            Some(status) => Err(refuse(status, stamp)),
-            None => view.plan_transfer(TransferOrder { transfer, stamp, chain: place.chain }),
-        }
+        plan(view, events, place, Asker::Client)
     }
 
     fn preview(overlay: &mut Overlay, book: &Book, plan: &TransferPlan) {
@@ -132,5 +143,47 @@ impl Batch for ReceiptBatch {
 
     fn look_ahead(book: &Book, events: &[Transfer]) -> usize {
         TransferBatch::look_ahead(book, events)
+    }
+}
+
+/// As [`TransferBatch`], for the transfers of a loan event or a day-end: they bear ids of the bank's own and move
+/// control accounts.
+pub(crate) struct PostingBatch;
+
+impl Batch for PostingBatch {
+    type Event = Transfer;
+    type Plan = TransferPlan;
+    type Status = Status;
+    type Answer = Outcome<Status>;
+
+    const LINKED_EVENT_FAILED: Status = Status::LinkedEventFailed;
+    const LINKED_EVENT_CHAIN_OPEN: Status = Status::LinkedEventChainOpen;
+
+    fn is_linked(event: &Transfer) -> bool {
+        TransferBatch::is_linked(event)
+    }
+
+    fn plan(view: View<'_>, events: &[Transfer], place: Place) -> Result<TransferPlan, Outcome<Status>> {
+        plan(view, events, place, Asker::Bank)
+    }
+
+    fn preview(overlay: &mut Overlay, book: &Book, plan: &TransferPlan) {
+        TransferBatch::preview(overlay, book, plan);
+    }
+
+    fn stamp(plan: &TransferPlan) -> Stamp {
+        TransferBatch::stamp(plan)
+    }
+
+    fn post(book: &mut Book, plan: &TransferPlan) -> Outcome<Status> {
+        TransferBatch::post(book, plan)
+    }
+
+    fn note_refusal(book: &mut Book, event: &Transfer, status: Status) {
+        TransferBatch::note_refusal(book, event, status);
+    }
+
+    fn refused(outcome: Outcome<Status>) -> Outcome<Status> {
+        outcome
     }
 }

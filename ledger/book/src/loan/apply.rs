@@ -9,7 +9,8 @@ use super::product::Product;
 use super::product_status::ProductStatus;
 use super::status::LoanStatus;
 use crate::account::Account;
-use crate::batch::{AccountBatch, TransferBatch, run};
+use crate::bank_ids::{Asker, bank_id};
+use crate::batch::{AccountBatch, PostingBatch, run};
 use crate::book::Book;
 use crate::command::Outcome;
 use crate::quantity::{AccountSlot, Amount, Code, LedgerCode, Stamp, TransferId};
@@ -34,14 +35,13 @@ pub const DAY_END_CODE: u16 = 9_200;
 impl Book {
     /// Puts a product in force, as its first version or a further one; opens its control accounts.
     pub(crate) fn put_product(&mut self, product: &Product, last: Stamp, recall: &Recall) -> ProductStatus {
-        let status = self.loans.plan_product(product);
+        let status = self.loans.plan_product(product, &self.accounts);
         if status != ProductStatus::Created {
             return status;
         }
         if self.loans.product(product.id).is_none() {
             let accounts: Vec<Account> = Role::ALL
                 .iter()
-                .filter(|role| self.accounts.slot_of(control_account(product.id, **role)).is_none())
                 .map(|role| Account {
                     id: control_account(product.id, *role),
                     ledger: product.ledger,
@@ -67,7 +67,7 @@ impl Book {
         let mut outcomes = Vec::with_capacity(orders.len());
         for (place, order) in (1_u64..).zip(orders) {
             let stamp = Stamp::new(before.saturating_add(place.saturating_mul(STAMPS_PER_EVENT)));
-            outcomes.push(self.take_order(order, stamp, recall));
+            outcomes.push(self.take_order(order, Asker::Client, stamp, recall));
         }
         outcomes
     }
@@ -75,11 +75,12 @@ impl Book {
     pub(crate) fn take_order(
         &mut self,
         mut order: LoanOrder,
+        asker: Asker,
         stamp: Stamp,
         recall: &Recall,
     ) -> Outcome<LoanStatus> {
         self.loans.complete(&mut order);
-        let planner = Planner { loans: &self.loans, accounts: &self.accounts, sequence: stamp.get() };
+        let planner = Planner { loans: &self.loans, accounts: &self.accounts, asker, sequence: stamp.get() };
         match planner.plan(&order) {
             Ok(plan) => match self.post_loan(&order, &plan, stamp, recall) {
                 Ok(()) => {
@@ -145,7 +146,7 @@ impl Book {
                 }
             })
             .collect();
-        let outcomes = run::<TransferBatch>(self, &chain, last, recall);
+        let outcomes = run::<PostingBatch>(self, &chain, last, recall);
         let refusal = outcomes.iter().map(|outcome| outcome.status).find(|status| {
             !matches!(status, CreateTransferStatus::Created | CreateTransferStatus::LinkedEventFailed)
         });
@@ -206,17 +207,12 @@ pub(crate) struct Marks {
     pub(crate) day: i32,
 }
 
-/// The id of a transfer that the bank itself makes: its stamp, under an upper half of all ones.
-pub(crate) fn bank_id(stamp: Stamp) -> TransferId {
-    TransferId::new((u128::from(u64::MAX) << 64) | u128::from(stamp.get()))
-}
-
 fn refused((status, stamp): Refusal, now: Stamp) -> Outcome<LoanStatus> {
     Outcome { timestamp: stamp.unwrap_or(now), status }
 }
 
 /// What a transfer's refusal means for the loan event it belongs to: only a moment's balances and a taken id refuse
-/// what a plan has checked.
+/// what a plan has checked, since nobody but the bank moves control accounts or gives ids of the bank's own.
 const REFUSALS: [(CreateTransferStatus, LoanStatus); 23] = {
     use CreateTransferStatus as Transfer;
     use LoanStatus as Event;

@@ -5,6 +5,7 @@
 
 use super::money::Money;
 use super::product::{FUNDERS_MAX, ProductId};
+use crate::bank_ids::ONES;
 use crate::quantity::AccountId;
 use core::ops::{Index, IndexMut};
 use sha2::{Digest, Sha256};
@@ -119,7 +120,20 @@ pub fn product_bits(product: ProductId) -> u64 {
 /// The control account of a product for a role.
 pub fn control_account(product: ProductId, role: Role) -> AccountId {
     let lower = (product_bits(product) << 8) | u64::from(role.number());
-    AccountId::new((u128::from(u64::MAX) << 64) | u128::from(lower))
+    AccountId::new(ONES << 64 | u128::from(lower))
+}
+
+/// The part that names a product in the id of what would be its control account, whether there is such a product or
+/// not.
+#[inline]
+pub(crate) fn controlled(account: AccountId) -> Option<u64> {
+    let id = account.get();
+    if id >> 64 != ONES {
+        return None;
+    }
+    let lower = u64::try_from(id & ONES).ok()?;
+    let role = usize::try_from(lower & 0xff).ok()?;
+    (role < ROLES).then_some(lower >> 8)
 }
 
 /// What a loan, or all loans of a product, come to in each control account: debits positive, credits negative.
@@ -218,6 +232,9 @@ mod tests {
         assert_eq!(product_bits(u128::MAX - 1) >> 55, 1, "hashed ids keep apart from plain ones");
         for (place, role) in Role::ALL.iter().enumerate() {
             assert_eq!(usize::from(role.number()), place);
+            for product in [1, 7, u128::MAX - 1] {
+                assert_eq!(controlled(control_account(product, *role)), Some(product_bits(product)));
+            }
         }
     }
 

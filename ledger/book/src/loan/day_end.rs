@@ -3,13 +3,14 @@
 //! Only loans on which something changes are touched, found by the calendar. They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
-use super::apply::{DAY_END_CODE, Marks, bank_id};
+use super::apply::{DAY_END_CODE, Marks};
 use super::control::{Position, legs};
 use super::money::Money;
 use super::order::{LoanAct, LoanOrder};
 use super::product::ProductId;
 use super::register::LoanSlot;
 use super::status::LoanStatus;
+use crate::bank_ids::{Asker, bank_id};
 use crate::book::Book;
 use crate::command::Outcome;
 use crate::quantity::{AccountId, BusinessDate, Stamp};
@@ -154,7 +155,7 @@ impl Book {
         };
         // The business date stands at the last day rolled; collecting for a later one first moves it there.
         self.loans.business_date = Some(yesterday.max(self.loans.today()));
-        self.take_order(order, *stamp, recall);
+        self.take_order(order, Asker::Bank, *stamp, recall);
     }
 
     /// Writes a loan off that has been past due for as long as its product allows.
@@ -176,7 +177,8 @@ impl Book {
         *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
         let (loan_id, effective_on) = (self.loans.register.record(slot).id, BusinessDate::new(day.number()));
         self.loans.business_date = Some(day.max(self.loans.today()));
-        self.take_order(LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff }, *stamp, recall);
+        let order = LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff };
+        self.take_order(order, Asker::Bank, *stamp, recall);
     }
 
     /// What of a loan was due up to a day and is not paid.

@@ -2,7 +2,7 @@
 
 use super::bank_days::BankDays;
 use super::contract::Contract;
-use super::control::{Position, product_bits};
+use super::control::{Position, Role, control_account, controlled, product_bits};
 use super::course::{Course, Ordinary};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
@@ -17,7 +17,7 @@ use crate::accounts::Accounts;
 use crate::quantity::{AccountId, BusinessDate, Stamp};
 use fen_terms::Day;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One loan with its events: what is folded. A loan on its ordinary course is told so only when asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,6 +77,8 @@ impl Shelf {
 #[derive(Default)]
 pub struct Loans {
     pub(crate) products: BTreeMap<ProductId, Shelf>,
+    /// How the products are told in the ids of their control accounts.
+    pub(crate) product_bits: BTreeSet<u64>,
     pub(crate) register: Register,
     /// The bank's day; none before the first event.
     pub(crate) business_date: Option<Day>,
@@ -103,6 +105,12 @@ impl Loans {
     /// A product, in the version in force.
     pub fn product(&self, id: ProductId) -> Option<&Product> {
         self.products.get(&id).map(Shelf::current)
+    }
+
+    /// Whether an account is a control account of one of the products.
+    #[inline]
+    pub fn controls(&self, account: AccountId) -> bool {
+        controlled(account).is_some_and(|bits| self.product_bits.contains(&bits))
     }
 
     /// The number of a product's version in force, from one.
@@ -232,7 +240,7 @@ impl Loans {
     }
 
     /// Whether a product may come on the shelf, and what hinders it.
-    pub(crate) fn plan_product(&self, product: &Product) -> ProductStatus {
+    pub(crate) fn plan_product(&self, product: &Product, accounts: &Accounts) -> ProductStatus {
         let shelf = self.products.get(&product.id);
         let changes_ledger = shelf.is_some_and(|shelf| shelf.current().ledger != product.ledger);
         match product.first_contradiction() {
@@ -249,15 +257,19 @@ impl Loans {
             }
             return ProductStatus::Created;
         }
-        let bits = product_bits(product.id);
-        if self.products.keys().any(|other| product_bits(*other) == bits) {
+        if self.product_bits.contains(&product_bits(product.id)) {
             return ProductStatus::IdCollides;
+        }
+        let is_open = |role: &Role| accounts.slot_of(control_account(product.id, *role)).is_some();
+        if Role::ALL.iter().any(is_open) {
+            return ProductStatus::ControlAccountExists;
         }
         ProductStatus::Created
     }
 
     /// Puts a product on the shelf, as its first version or a further one.
     pub(crate) fn shelve(&mut self, product: &Product) {
+        self.product_bits.insert(product_bits(product.id));
         let shelf = self.products.entry(product.id).or_insert_with(|| Shelf {
             versions: Vec::new(),
             posted: Position::default(),

@@ -14,6 +14,7 @@ use super::row::Row;
 use super::status::LoanStatus as Status;
 use crate::account::AccountFlags;
 use crate::accounts::Accounts;
+use crate::bank_ids::Asker;
 use crate::quantity::{AccountId, Stamp};
 use fen_terms::Day;
 
@@ -65,6 +66,8 @@ impl LoanPlan {
 pub(crate) struct Planner<'a> {
     pub(crate) loans: &'a Loans,
     pub(crate) accounts: &'a Accounts,
+    /// Who gave the order.
+    pub(crate) asker: Asker,
     /// The order's place in the order of arrival.
     pub(crate) sequence: u64,
 }
@@ -81,6 +84,9 @@ impl Planner<'_> {
     fn check_identity(&self, order: &LoanOrder) -> Result<(), Refusal> {
         if order.id == 0 || order.loan_id == 0 {
             return Err((Status::IdMustNotBeZero, None));
+        }
+        if self.asker.is_denied(order.id) {
+            return Err((Status::IdMustNotBeTheBanksOwn, None));
         }
         if order.id == u128::MAX || order.loan_id == u128::MAX {
             return Err((Status::IdMustNotBeIntMax, None));
@@ -135,6 +141,9 @@ impl Planner<'_> {
         let account = self.accounts.get(slot);
         if account.ledger != product.ledger {
             return Err(Status::AccountHasDifferentLedger);
+        }
+        if self.loans.controls(id) {
+            return Err(Status::AccountIsAControlAccount);
         }
         if account.flags.contains(AccountFlags::CLOSED) {
             return Err(Status::AccountAlreadyClosed);

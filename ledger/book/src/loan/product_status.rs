@@ -71,6 +71,8 @@ product_statuses! {
     SubsidyNeedsPlannedInterest = 188, "subsidy_needs_planned_interest", "subsidise only where interest_on is schedule";
     CompensationShareAboveHundred = 189, "compensation_share_above_hundred", "make good at most all of the loss";
     IdCollides = 190, "id_collides", "choose another id: a product's control accounts have these numbers";
+    ControlAccountExists = 192, "control_account_exists",
+        "choose another id: an account was opened under the id of one of the product's control accounts";
     FundersMustKeepTheirPlace = 195, "funders_must_keep_their_place",
         "a funder's account goes by its place: list new funders behind those of earlier versions";
     Exists = 200, "exists", "";

@@ -40,6 +40,8 @@ loan_statuses! {
     LinkedEventFailed = 10, "linked_event_failed";
     /// Zero names nothing.
     IdMustNotBeZero = 20, "id_must_not_be_zero";
+    /// What the bank itself posts has these ids.
+    IdMustNotBeTheBanksOwn = 25, "id_must_not_be_the_banks_own";
     /// The largest id is reserved.
     IdMustNotBeIntMax = 30, "id_must_not_be_int_max";
     /// The id was taken by another op.
@@ -100,6 +102,8 @@ loan_statuses! {
     AccountNotFound = 150, "account_not_found";
     /// Money in another currency.
     AccountHasDifferentLedger = 160, "account_has_different_ledger";
+    /// A product's control accounts are moved by what its loans come to, and are nobody's to pay from or to.
+    AccountIsAControlAccount = 165, "account_is_a_control_account";
     /// The account takes no transfer.
     AccountAlreadyClosed = 170, "account_already_closed";
     /// Before the first draw there is no loan.

@@ -2,6 +2,7 @@
 
 use super::{Effect, TransferPlan, TransferRefused, refuse};
 use crate::account::{Account, AccountFlags};
+use crate::bank_ids::Asker;
 use crate::quantity::{AccountSlot, Amount, Stamp};
 use crate::status::CreateTransferStatus as Status;
 use crate::transfer::{Transfer, TransferFlags};
@@ -13,6 +14,7 @@ pub(crate) struct TransferOrder<'a> {
     pub(crate) transfer: &'a Transfer,
     pub(crate) stamp: Stamp,
     pub(crate) chain: Stamp,
+    pub(crate) asker: Asker,
 }
 
 impl TransferOrder<'_> {
@@ -45,6 +47,9 @@ impl View<'_> {
         }
         if transfer.id.is_max() {
             return order.no(Status::IdMustNotBeIntMax);
+        }
+        if order.asker.is_denied(transfer.id.get()) {
+            return order.no(Status::IdMustNotBeTheBanksOwn);
         }
         if let Some(existing) = self.record(transfer.id) {
             return Err(self.transfer_exists(order, existing));
@@ -82,6 +87,12 @@ impl View<'_> {
         }
         if transfer.ledger != debit.ledger {
             return order.no(Status::TransferMustHaveTheSameLedgerAsAccounts);
+        }
+        if order.asker == Asker::Client && self.book.loans.controls(transfer.debit_account_id) {
+            return order.no(Status::DebitAccountIsAControlAccount);
+        }
+        if order.asker == Asker::Client && self.book.loans.controls(transfer.credit_account_id) {
+            return order.no(Status::CreditAccountIsAControlAccount);
         }
         Ok(Sides { debit, credit, debit_slot, credit_slot })
     }

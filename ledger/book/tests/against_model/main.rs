@@ -7,6 +7,7 @@
 
 mod crash;
 mod pair;
+mod products;
 mod random;
 mod sealed;
 mod small_worlds;

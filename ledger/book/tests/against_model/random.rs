@@ -2,6 +2,7 @@
 //! nanosecond, imports on and around taken stamps.
 
 use crate::pair::Pair;
+use crate::products::{BANK, OF_THE_BANK, whole};
 use fen_book::{
     Account, AccountFilter, AccountFlags, AccountId, AccountOpening, Amount, ChainEnd, Code, Command,
     CreateTransferStatus, LedgerCode, LimitChange, Outcome, QueryFilter, Reply, Stamp, TimeoutSeconds,
@@ -45,11 +46,6 @@ impl Dice {
 
 /// The accounts that stories are about.
 const ACCOUNTS: u64 = 6;
-
-/// An id that was drawn: the largest stands for the largest there is.
-fn whole(drawn: u64) -> u128 {
-    if drawn == u64::MAX { u128::MAX } else { drawn.into() }
-}
 
 /// What every story begins with: all accounts but two, most of them without a limit.
 fn first_accounts(dice: &mut Dice) -> Vec<Account> {
@@ -105,18 +101,20 @@ impl Story {
     }
 
     pub(crate) fn account_ids() -> Vec<AccountId> {
-        (0..=ACCOUNTS + 1).map(|id| AccountId::new(id.into())).collect()
+        let small = (0..=ACCOUNTS + 1).map(u128::from);
+        small.chain([OF_THE_BANK]).map(AccountId::new).collect()
     }
 
     /// One random command, and what must hold after it.
     pub(crate) fn step(&mut self) {
-        match self.dice.below(24) {
+        match self.dice.below(25) {
             0..=1 => self.open_accounts(),
             2..=4 => self.pass_time(),
             5 => self.open_with_more(),
             6 => self.set_limits(),
             7 => self.reserve_in_chain(),
             8 => self.end_chains(),
+            9 => self.put_product(),
             _ => self.transfer(),
         }
         self.pair.compare_accounts(&Self::account_ids());
@@ -181,7 +179,7 @@ impl Story {
 
     fn account_id(&mut self) -> u64 {
         if self.dice.once_in(60) {
-            return self.dice.of(&[0, ACCOUNTS + 1, u64::MAX]);
+            return self.dice.of(&[0, ACCOUNTS + 1, BANK, BANK, BANK, u64::MAX]);
         }
         let last = if self.dice.once_in(20) { ACCOUNTS } else { ACCOUNTS - 1 };
         1 + self.dice.below(last)
@@ -193,7 +191,7 @@ impl Story {
             return self.first_id.saturating_sub(6) + self.dice.below(9);
         }
         if self.dice.once_in(200) {
-            return self.dice.of(&[0, u64::MAX]);
+            return self.dice.of(&[0, BANK, u64::MAX]);
         }
         self.first_id += 1;
         self.first_id
