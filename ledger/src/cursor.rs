@@ -8,6 +8,7 @@
 //! Tested in `ledger/tests/history`.
 
 use crate::fault::{Answer, Fault};
+use crate::statement::StatementLine;
 use fen_book::{AccountId, RecordNumber, Stamp, Transfer};
 use std::fmt;
 use std::str::FromStr;
@@ -55,6 +56,16 @@ fn refused(words: &dyn fmt::Display) -> Fault {
 }
 
 impl Cursor {
+    /// Behind a line of a statement.
+    pub fn behind(account_id: AccountId, direction: Direction, line: &StatementLine) -> Self {
+        Self { account_id, direction, number: line.number, stamp: line.transfer.timestamp }
+    }
+
+    /// Of the last entry told.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
     /// Whether it belongs to what is asked.
     pub(crate) fn check(&self, account_id: AccountId, direction: Direction) -> Answer<()> {
         if self.account_id != account_id {

@@ -9,7 +9,7 @@ use crate::fault::Answer;
 use crate::past::Past;
 use fen_book::loan::apply::CONTROL_CODE;
 use fen_book::loan::control::Role;
-use fen_book::{Account, Book, BusinessDate, QueryFilter, Stamp};
+use fen_book::{Account, AccountSlot, Book, BusinessDate, Stamp};
 use std::collections::BTreeMap;
 
 pub use fen_book::loan::portfolio::{AGEING, Portfolio, ProductPortfolio, Slice, Vintage};
@@ -50,7 +50,7 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`](crate::Fault::Stopped).
     pub fn trial_balance(&self) -> Answer<Vec<TrialBalanceLine>> {
-        self.look(trial_balance)
+        self.look(|book| accounts(book).collect::<TrialBalance>().into_lines())
     }
 
     /// The same as it stood at the end of a business date; see the module `as_of`.
@@ -75,14 +75,17 @@ impl Ledger {
     /// # Errors
     /// [`Fault::Stopped`](crate::Fault::Stopped).
     pub fn day_end_status(&self) -> Answer<DayEndStatus> {
-        self.look(|book| {
-            let begun = book.loans().days().lines();
-            let last = begun.last().filter(|_| begun.len() > 1);
-            DayEndStatus {
-                business_date: book.loans().business_date(),
-                last_closed: last.map(|(day, stamp)| (BusinessDate::new(day.number() - 1), *stamp)),
-            }
-        })
+        self.look(day_end_status)
+    }
+}
+
+/// The business date, and the last day closed.
+pub fn day_end_status(book: &Book) -> DayEndStatus {
+    let begun = book.loans().days().lines();
+    let last = begun.last().filter(|_| begun.len() > 1);
+    DayEndStatus {
+        business_date: book.loans().business_date(),
+        last_closed: last.map(|(day, stamp)| (BusinessDate::new(day.number() - 1), *stamp)),
     }
 }
 
@@ -91,41 +94,59 @@ impl Ledger {
 /// # Errors
 /// As there.
 pub fn trial_balance_as_of(past: &impl Past, date: BusinessDate) -> Answer<Vec<TrialBalanceLine>> {
-    look_as_of(past, date, |then| {
-        let mut lines = BTreeMap::new();
-        then.accounts().for_each(|account| add(&mut lines, &account));
-        lines.into_values().collect()
-    })
+    look_as_of(past, date, |then| then.accounts().collect::<TrialBalance>().into_lines())
 }
 
-/// How many accounts are read in one go.
-const PAGE: u32 = 65_536;
+/// Every account as it is now, in the order of their opening.
+pub fn accounts(book: &Book) -> impl Iterator<Item = Account> + '_ {
+    let slots = (0_u32..).take(book.accounts().len()).map(AccountSlot::new);
+    slots.map(|slot| fen_book::accounts::shown(book.accounts().get(slot)))
+}
 
-fn trial_balance(book: &Book) -> Vec<TrialBalanceLine> {
-    let mut lines: BTreeMap<(u32, u16), TrialBalanceLine> = BTreeMap::new();
-    let mut filter = QueryFilter { limit: PAGE, ..QueryFilter::default() };
-    loop {
-        let page = book.query_accounts(&filter);
-        for account in &page {
-            add(&mut lines, account);
-        }
-        let Some(last) = page.last().filter(|_| page.len() == PAGE as usize) else { break };
-        filter.timestamp_min = Stamp::new(last.timestamp.get() + 1);
+/// A trial balance being made: of accounts, or of the parts that several shards have made.
+#[derive(Clone, Default, Debug)]
+pub struct TrialBalance {
+    lines: BTreeMap<(u32, u16), TrialBalanceLine>,
+}
+
+impl TrialBalance {
+    /// Takes an account in.
+    pub fn add(&mut self, account: &Account) {
+        let (ledger, code) = (account.ledger.get(), account.code.get());
+        let is_control = account.id.get() >> 64 == u128::from(u64::MAX);
+        let role = code.checked_sub(CONTROL_CODE).filter(|_| is_control);
+        let role = role.and_then(|number| Role::ALL.get(usize::from(number))).map(|role| role.name());
+        let line = self.lines.entry((ledger, code)).or_default();
+        (line.ledger, line.code, line.role) = (ledger, code, role);
+        line.accounts += 1;
+        line.debits.add(account.debits_posted);
+        line.credits.add(account.credits_posted);
+        let more_debits = account.debits_posted.saturating_sub(account.credits_posted);
+        line.debit_balances.add(more_debits);
+        line.credit_balances.add(account.credits_posted.saturating_sub(account.debits_posted));
     }
-    lines.into_values().collect()
+
+    /// Takes a line in: the accounts of that kind elsewhere, none of which is met here too.
+    pub fn include(&mut self, part: &TrialBalanceLine) {
+        let line = self.lines.entry((part.ledger, part.code)).or_default();
+        (line.ledger, line.code, line.role) = (part.ledger, part.code, line.role.or(part.role));
+        line.accounts += part.accounts;
+        line.debits.include(part.debits);
+        line.credits.include(part.credits);
+        line.debit_balances.include(part.debit_balances);
+        line.credit_balances.include(part.credit_balances);
+    }
+
+    /// The lines, by ledger and code.
+    pub fn into_lines(self) -> Vec<TrialBalanceLine> {
+        self.lines.into_values().collect()
+    }
 }
 
-fn add(lines: &mut BTreeMap<(u32, u16), TrialBalanceLine>, account: &Account) {
-    let (ledger, code) = (account.ledger.get(), account.code.get());
-    let is_control = account.id.get() >> 64 == u128::from(u64::MAX);
-    let role = code.checked_sub(CONTROL_CODE).filter(|_| is_control);
-    let role = role.and_then(|number| Role::ALL.get(usize::from(number))).map(|role| role.name());
-    let line = lines.entry((ledger, code)).or_default();
-    (line.ledger, line.code, line.role) = (ledger, code, role);
-    line.accounts += 1;
-    line.debits.add(account.debits_posted);
-    line.credits.add(account.credits_posted);
-    let more_debits = account.debits_posted.saturating_sub(account.credits_posted);
-    line.debit_balances.add(more_debits);
-    line.credit_balances.add(account.credits_posted.saturating_sub(account.debits_posted));
+impl FromIterator<Account> for TrialBalance {
+    fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
+        let mut balance = Self::default();
+        accounts.into_iter().for_each(|account| balance.add(&account));
+        balance
+    }
 }

@@ -383,12 +383,6 @@ impl Page {
             return None;
         }
         self.lines.pop();
-        let last = self.lines.last()?;
-        Some(Cursor {
-            account_id: asked.account_id,
-            direction: asked.direction,
-            number: last.number,
-            stamp: last.transfer.timestamp,
-        })
+        self.lines.last().map(|last| Cursor::behind(asked.account_id, asked.direction, last))
     }
 }
