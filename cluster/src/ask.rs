@@ -58,6 +58,16 @@ pub enum Read {
     Verdicts(wire::Ids),
     /// Answered by the business date as a little-endian `i32`, or by nothing where there is none yet.
     BusinessDate,
+    /// A page of this shard's part; the cursor is its own. Answered by [`wire::Statement`].
+    Statement(wire::StatementRequest),
+    /// Answered by [`wire::LoanStatement`].
+    LoanStatement(wire::LoanStatementRequest),
+    /// Answered by [`wire::GeneralLedgerPart`].
+    GeneralLedger(wire::GeneralLedgerRequest),
+    /// Answered by [`wire::Portfolio`].
+    Portfolio,
+    /// Answered by [`wire::DayEndStatus`].
+    DayEndStatus,
 }
 
 /// What concerns a group's members.
@@ -143,6 +153,30 @@ impl Ask {
 }
 
 impl Read {
+    /// Whether it looks at every account or loan, or at much of history: it takes its time on a large book.
+    pub(crate) fn takes_long(&self) -> bool {
+        match self {
+            Self::Totals
+            | Self::Audit
+            | Self::Statement(_)
+            | Self::LoanStatement(_)
+            | Self::GeneralLedger(_)
+            | Self::Portfolio
+            | Self::QueryAccounts(_)
+            | Self::QueryTransfers(_) => true,
+            Self::Accounts(_)
+            | Self::Transfers(_)
+            | Self::AccountTransfers(_)
+            | Self::Balances(_)
+            | Self::Positions(_)
+            | Self::Loans(_)
+            | Self::LoansHere(_)
+            | Self::Verdicts(_)
+            | Self::BusinessDate
+            | Self::DayEndStatus => false,
+        }
+    }
+
     fn put(&self, bytes: &mut BytesMut) {
         match self {
             Self::Accounts(ids) => put(bytes, 64, ids),
@@ -158,6 +192,11 @@ impl Read {
             Self::BusinessDate => bytes.put_u8(74),
             Self::Audit => bytes.put_u8(75),
             Self::Verdicts(ids) => put(bytes, 76, ids),
+            Self::Statement(asked) => put(bytes, 77, asked),
+            Self::LoanStatement(asked) => put(bytes, 78, asked),
+            Self::GeneralLedger(asked) => put(bytes, 79, asked),
+            Self::Portfolio => bytes.put_u8(80),
+            Self::DayEndStatus => bytes.put_u8(81),
         }
     }
 
@@ -176,6 +215,11 @@ impl Read {
             74 => Ok(Self::BusinessDate),
             75 => Ok(Self::Audit),
             76 => read(bytes).map(Self::Verdicts),
+            77 => read(bytes).map(Self::Statement),
+            78 => read(bytes).map(Self::LoanStatement),
+            79 => read(bytes).map(Self::GeneralLedger),
+            80 => Ok(Self::Portfolio),
+            81 => Ok(Self::DayEndStatus),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }
@@ -254,6 +298,13 @@ mod tests {
             Ask::Read(Read::Positions(ids.clone())),
             Ask::Near(Read::Positions(ids)),
             Ask::Near(Read::Totals),
+            Ask::Read(Read::Statement(wire::StatementRequest {
+                after: "1:00".to_owned(),
+                ..wire::StatementRequest::default()
+            })),
+            Ask::Read(Read::GeneralLedger(wire::GeneralLedgerRequest { as_of: Some(0) })),
+            Ask::Near(Read::Portfolio),
+            Ask::Near(Read::DayEndStatus),
         ];
         for ask in all {
             assert_eq!(Ask::decode(ask.encode()).unwrap(), ask);

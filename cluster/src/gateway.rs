@@ -1,13 +1,16 @@
 //! What clients call, on every node: splits batches by shard, passes each part to its leader, joins the answers.
 //!
 //! `ledger` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them
-//! `submit`, `look` and `loans` are the same for all.
+//! `submit`, `look`, `reports` and `loans` are the same for all; `parts` tells the statement of an account that has a
+//! part on every shard.
 
 mod cluster;
 mod execute;
 mod ledger;
 mod loans;
 mod look;
+mod parts;
+mod reports;
 mod submit;
 mod verify;
 

@@ -4,6 +4,9 @@
 //! Young records come from the book, on the machine's thread; sealed ones from the journal, on a thread that may wait
 //! for the disk.
 
+mod past;
+mod reports;
+
 use crate::ask::{Ask, Read};
 use crate::books::Books;
 use crate::crossing::counter;
@@ -77,6 +80,11 @@ impl Desk<'_> {
                 let date = self.look(|shard| shard.shard().book().loans().business_date()).await?;
                 Ok(date.map_or_else(Bytes::new, |date| Bytes::copy_from_slice(&date.get().to_le_bytes())))
             }
+            Read::Statement(asked) => self.statement(asked).await,
+            Read::LoanStatement(asked) => self.loan_statement(asked).await,
+            Read::GeneralLedger(asked) => self.general_ledger(asked).await,
+            Read::Portfolio => self.portfolio().await,
+            Read::DayEndStatus => self.day_end_status().await,
         }
     }
 

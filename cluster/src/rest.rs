@@ -5,6 +5,8 @@
 //! status for each event. `Busy` is 503 with `Retry-After`. `Fen-Timeout-Ms` says how long the caller waits;
 //! `Fen-Read: member` lets any member answer a read, which then bears `Fen-Age-Ms`.
 
+mod reports;
+
 use crate::fault::ServeFault;
 use crate::gateway::{Call, Gateway, RETRY_MS, Trouble};
 use axum::Router;
@@ -34,11 +36,15 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
         .route("/v1/accounts/{id}", get(account))
         .route("/v1/accounts/{id}/transfers", get(account_transfers))
         .route("/v1/accounts/{id}/balances", get(account_balances))
+        .route("/v1/accounts/{id}/statement", get(reports::account_statement))
         .route("/v1/transfers", post(transfers))
         .route("/v1/transfers/{id}", get(transfer))
         .route("/v1/products", post(products))
         .route("/v1/loans/{what}", get(loan).post(loan_event))
-        .route("/v1/day-ends", post(day_end))
+        .route("/v1/loans/{what}/statement", get(reports::loan_statement))
+        .route("/v1/day-ends", get(reports::day_end_status).post(day_end))
+        .route("/v1/general-ledger", get(reports::general_ledger))
+        .route("/v1/portfolio", get(reports::portfolio))
         .route("/v1/trial-balance", get(trial_balance))
         .route("/v1/openapi.json", get(|| async { json(StatusCode::OK, DESCRIPTION.to_owned()) }))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -26,6 +26,8 @@ const HEARD_LATELY: Duration = Duration::from_secs(1);
 const HEARING: Duration = Duration::from_millis(500);
 /// How long a peer may take before another one is asked.
 const PEER_PATIENCE: Duration = Duration::from_secs(1);
+/// The same for what looks at all of a large book.
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -342,7 +344,9 @@ impl Router {
     }
 
     async fn ask_node(&self, target: NodeId, group: GroupId, question: &Ask) -> Result<Bytes, ServeFault> {
-        self.ask_node_within(target, group, question, PEER_PATIENCE).await
+        let takes_long = matches!(question, Ask::Read(read) | Ask::Near(read) if read.takes_long());
+        let patience = if takes_long { LONG_PATIENCE } else { PEER_PATIENCE };
+        self.ask_node_within(target, group, question, patience).await
     }
 
     async fn ask_node_within(

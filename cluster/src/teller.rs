@@ -119,6 +119,11 @@ impl Teller {
         }
     }
 
+    /// Who does its work.
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
     /// Reads the sealed journal where it may wait for the disk.
     pub(crate) async fn behind<T: Send + 'static>(
         &self,

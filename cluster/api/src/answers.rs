@@ -67,7 +67,8 @@ fn receipt_message(receipt: &Receipt) -> wire::Receipt {
     }
 }
 
-fn balances_message(balances: &Balances) -> wire::Balances {
+/// Balances as their message.
+pub fn balances_message(balances: &Balances) -> wire::Balances {
     wire::Balances {
         debits_pending: records::halves(balances.debits_pending.get()),
         debits_posted: records::halves(balances.debits_posted.get()),
@@ -76,7 +77,8 @@ fn balances_message(balances: &Balances) -> wire::Balances {
     }
 }
 
-fn balances(message: wire::Balances) -> Balances {
+/// Balances from their message.
+pub fn balances(message: wire::Balances) -> Balances {
     let amount = |value| Amount::new(records::wide(value));
     Balances {
         debits_pending: amount(message.debits_pending),

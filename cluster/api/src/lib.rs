@@ -8,6 +8,8 @@ mod calls;
 pub mod client;
 pub mod fault;
 pub mod records;
+pub mod reports;
+pub mod statements;
 
 /// The protocol's messages and services, generated from `proto/fen.proto`.
 #[allow(

@@ -101,6 +101,11 @@ impl Crew {
         }
     }
 
+    /// Whether work that is done [aside](Self::aside) may wait for the workers; in a simulation nobody may block.
+    pub fn may_wait_aside(&self) -> bool {
+        matches!(self, Self::Threads)
+    }
+
     /// A worker's next job has come: in a simulation it takes its time.
     pub async fn turn(&self, worker: &str) {
         match self {

@@ -191,10 +191,8 @@ impl Gateway {
                 reply(op, &positions.map_err(|_| unreadable())?)
             }
             Order::AccountTransfers(filter) => {
-                let question = Read::AccountTransfers(records::account_filter_message(&filter));
-                let answer = self.ask_home(filter.account_id.get(), &question, call).await?;
-                let found: wire::Transfers = ask::read(answer).map_err(ServeFault::Unavailable)?;
-                reply(op, &transfers(&found)?)
+                let filter = records::account_filter_message(&filter);
+                reply(op, &transfers(&self.account_transfers(filter, call).await?)?)
             }
             Order::AccountBalances(filter) => {
                 let question = Read::Balances(records::account_filter_message(&filter));

@@ -5,8 +5,8 @@ use crate::ask::{self, Read};
 use crate::shard::kind;
 use bytes::{BufMut, Bytes, BytesMut};
 use fen_api::records::{self, PackedResult};
-use fen_api::wire;
 use fen_api::wire::ledger_server::Ledger;
+use fen_api::{reports, wire};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use zerocopy::IntoBytes;
@@ -121,10 +121,8 @@ impl Ledger for Gateway {
 
     async fn get_account_transfers(&self, request: Request<wire::AccountFilter>) -> Reply<wire::Transfers> {
         let call = Call::of(request.metadata());
-        let filter = request.into_inner();
-        let account = records::wide(filter.account_id);
-        let answer = self.ask_home(account, &Read::AccountTransfers(filter), &call).await.map_err(status)?;
-        Ok(Self::read_response(read(answer)?, &call))
+        let found = self.account_transfers(request.into_inner(), &call).await.map_err(status)?;
+        Ok(Self::read_response(found, &call))
     }
 
     async fn get_account_balances(&self, request: Request<wire::AccountFilter>) -> Reply<wire::BalanceLines> {
@@ -184,5 +182,46 @@ impl Ledger for Gateway {
         let call = Call::of(request.metadata());
         let totals = self.trial_balance(&call).await.map_err(status)?;
         Ok(Self::read_response(totals, &call))
+    }
+
+    async fn get_statement(&self, request: Request<wire::StatementRequest>) -> Reply<wire::Statement> {
+        let call = Call::of(request.metadata());
+        let told = self.statement(request.into_inner(), &call).await.map_err(status)?;
+        Ok(Self::read_response(told, &call))
+    }
+
+    async fn get_loan_statement(
+        &self,
+        request: Request<wire::LoanStatementRequest>,
+    ) -> Reply<wire::LoanStatement> {
+        let call = Call::of(request.metadata());
+        let asked = request.into_inner();
+        let told = self.loan_statement(asked, &call).await.map_err(status)?;
+        let none = || Status::not_found(format!("there is no loan {}", records::wide(asked.loan_id)));
+        Ok(Self::read_response(told.ok_or_else(none)?, &call))
+    }
+
+    async fn get_general_ledger(
+        &self,
+        request: Request<wire::GeneralLedgerRequest>,
+    ) -> Reply<wire::GeneralLedger> {
+        let call = Call::of(request.metadata());
+        let told = self.general_ledger(request.into_inner(), &call).await.map_err(status)?;
+        Ok(Self::read_response(told, &call))
+    }
+
+    async fn get_portfolio(&self, request: Request<wire::PortfolioRequest>) -> Reply<wire::Portfolio> {
+        let call = Call::of(request.metadata());
+        let told = self.portfolio(&call).await.map_err(status)?;
+        Ok(Self::read_response(reports::portfolio_message(&told), &call))
+    }
+
+    async fn get_day_end_status(
+        &self,
+        request: Request<wire::DayEndStatusRequest>,
+    ) -> Reply<wire::DayEndStatus> {
+        let call = Call::of(request.metadata());
+        let told = self.day_end_status(&call).await.map_err(status)?;
+        Ok(Self::read_response(reports::day_end_message(&told), &call))
     }
 }

@@ -15,7 +15,12 @@ use std::collections::BTreeMap;
 
 impl Gateway {
     /// A read of one shard, from its leader, or from any member where the caller said so.
-    async fn look(&self, group: GroupId, question: &Read, call: &Call) -> Result<Bytes, ServeFault> {
+    pub(super) async fn look(
+        &self,
+        group: GroupId,
+        question: &Read,
+        call: &Call,
+    ) -> Result<Bytes, ServeFault> {
         if !call.is_near {
             let question = Ask::Read(question.clone());
             return Ok(self.office.router.ask(group, &question, call.deadline).await?.bytes);
@@ -185,7 +190,7 @@ impl Gateway {
             }
         }
         whole.sort_by_key(|account| account.timestamp);
-        cut(&mut whole, &filter);
+        cut(&mut whole, filter.reversed, filter.limit);
         let found = whole.into_iter().map(|account| wire::FoundAccount { account: Some(account) }).collect();
         Ok(wire::Accounts { found })
     }
@@ -201,7 +206,7 @@ impl Gateway {
             transfers.extend(part.found.into_iter().filter_map(|found| found.transfer));
         }
         transfers.sort_by_key(|transfer| transfer.timestamp);
-        cut(&mut transfers, &filter);
+        cut(&mut transfers, filter.reversed, filter.limit);
         let found = |transfer| wire::FoundTransfer { transfer: Some(transfer) };
         Ok(wire::Transfers { found: transfers.into_iter().map(found).collect() })
     }
@@ -219,6 +224,38 @@ impl Gateway {
         Ok(wire::TrialBalance { ledgers: ledgers.collect::<Option<_>>().ok_or_else(unreadable)? })
     }
 
+    /// The shards that have an account, or a part of it.
+    pub(super) fn homes(&self, account: u128) -> Result<Vec<GroupId>, ServeFault> {
+        let directory = self.office.router.directory();
+        let homes: Vec<GroupId> = match route::home(AccountId::new(account)) {
+            Home::Slot(slot) => directory.shard_of(slot).into_iter().collect(),
+            Home::Everywhere => directory.shards.iter().map(|shard| GroupId(shard.group)).collect(),
+            // No account has such an id: any shard can say so.
+            Home::Inherited => directory.shards.iter().take(1).map(|shard| GroupId(shard.group)).collect(),
+        };
+        if homes.is_empty() { Err(not_founded()) } else { Ok(homes) }
+    }
+
+    /// An account's transfers: of one of the bank's own those of all its parts, in the order of their stamps.
+    pub(super) async fn account_transfers(
+        &self,
+        filter: wire::AccountFilter,
+        call: &Call,
+    ) -> Result<wire::Transfers, ServeFault> {
+        let (question, homes) =
+            (&Read::AccountTransfers(filter), self.homes(records::wide(filter.account_id))?);
+        let asking = homes.iter().map(|home| self.look(*home, question, call));
+        let mut found: Vec<wire::FoundTransfer> = Vec::new();
+        for answer in join_all(asking).await {
+            found.extend(ask::read::<wire::Transfers>(answer?).map_err(ServeFault::Unavailable)?.found);
+        }
+        if homes.len() > 1 {
+            found.sort_by_key(|found| found.transfer.map_or(0, |transfer| transfer.timestamp));
+            cut(&mut found, filter.reversed, filter.limit);
+        }
+        Ok(wire::Transfers { found })
+    }
+
     /// Asks the shard of one customer's account.
     pub(super) async fn ask_home(
         &self,
@@ -226,31 +263,22 @@ impl Gateway {
         question: &Read,
         call: &Call,
     ) -> Result<Bytes, ServeFault> {
-        let directory = self.office.router.directory();
-        let group = match route::home(AccountId::new(account)) {
-            Home::Slot(slot) => directory.shard_of(slot),
-            Home::Everywhere | Home::Inherited => match &directory.shards[..] {
-                [only] => Some(GroupId(only.group)),
-                [] => None,
-                _several => {
-                    return Err(ServeFault::Refused(
-                        "the bank's own accounts have a part on every shard: look at the customers' entries, or \
-                         look the account up"
-                            .to_owned(),
-                    ));
-                }
-            },
-        };
-        self.look(group.ok_or_else(not_founded)?, question, call).await
+        match &self.homes(account)?[..] {
+            [home] => self.look(*home, question, call).await,
+            _several => Err(ServeFault::Refused(
+                "the bank's own accounts have a part on every shard: a statement tells the balance after each entry"
+                .to_owned(),
+            )),
+        }
     }
 }
 
 /// In the filter's order, and no more than it asks for.
-fn cut<T>(records: &mut Vec<T>, filter: &wire::QueryFilter) {
-    if filter.reversed {
+fn cut<T>(records: &mut Vec<T>, reversed: bool, limit: u32) {
+    if reversed {
         records.reverse();
     }
-    records.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
 }
 
 /// The parts of one ledger on all shards as one.
@@ -279,7 +307,7 @@ fn added_up(parts: &[wire::LedgerTotals]) -> Option<wire::LedgerTotals> {
 }
 
 /// Two parts of one of the bank's own accounts.
-fn sum(one: &wire::Account, other: &wire::Account) -> Result<wire::Account, ServeFault> {
+pub(super) fn sum(one: &wire::Account, other: &wire::Account) -> Result<wire::Account, ServeFault> {
     let add = |one: Option<wire::Uint128>, other: Option<wire::Uint128>| {
         let sum = records::wide(one).checked_add(records::wide(other));
         let overflow = || ServeFault::Refused("the parts of an account add up to more than 2^128".to_owned());

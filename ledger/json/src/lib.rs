@@ -20,6 +20,7 @@ mod parse;
 pub mod products;
 pub mod records;
 pub mod reply;
+pub mod report;
 pub mod terms;
 
 pub use fields::{Path, Wrong, boolean, id, integer, list, money, object, required, text, unknown_field};

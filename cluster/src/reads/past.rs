@@ -1,0 +1,70 @@
+//! A shard's past: its book and its journal, asked as those of a ledger in a directory are.
+//!
+//! A question of the past is asked on a thread that may wait, for its looks at the book go to the machine's thread in
+//! turn with everything else. So it is not asked in a simulation, where one thread does all.
+
+use super::{Asked, Desk};
+use crate::fault::ServeFault;
+use crate::teller::Teller;
+use fen_book::Book;
+use fen_ledger::past::Past;
+use fen_ledger::{Answer, Fault};
+use fen_store::journal::Journal;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// See the module.
+pub(super) struct ShardPast {
+    teller: Teller,
+    from: Asked,
+    journal: Arc<Journal>,
+    runtime: Handle,
+    /// Why a look could not be had, in the words that the router knows.
+    hindrance: Mutex<Option<ServeFault>>,
+}
+
+impl Past for ShardPast {
+    fn look<T: Send + 'static>(&self, look: impl FnOnce(&Book) -> T + Send + 'static) -> Answer<T> {
+        let desk = Desk { teller: &self.teller, from: self.from };
+        let looked = self.runtime.block_on(desk.look(move |machine| look(machine.shard().book())));
+        looked.map_err(|fault| {
+            let words = Arc::from(fault.to_string());
+            *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+            Fault::Stopped(words)
+        })
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        Some(&self.journal)
+    }
+}
+
+impl ShardPast {
+    fn fault(&self, fault: &Fault) -> ServeFault {
+        let hindrance = self.hindrance.lock().unwrap_or_else(PoisonError::into_inner).take();
+        hindrance.unwrap_or_else(|| ServeFault::Refused(fault.to_string()))
+    }
+}
+
+impl Desk<'_> {
+    /// Asks a question of the past.
+    pub(super) async fn history<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&ShardPast) -> Answer<T> + Send + 'static,
+    ) -> Result<T, ServeFault> {
+        if !self.teller.crew().may_wait_aside() {
+            return Err(ServeFault::Refused("the past is not asked in a simulation".to_owned()));
+        }
+        let journal = self.look(|machine| machine.shard().journal().clone()).await?;
+        let past = ShardPast {
+            teller: self.teller.clone(),
+            from: self.from,
+            journal,
+            runtime: Handle::current(),
+            hindrance: Mutex::default(),
+        };
+        let ask = move || question(&past).map_err(|fault| past.fault(&fault));
+        let asked = self.teller.crew().aside(ask).await;
+        asked.map_err(|error| ServeFault::Unavailable(error.to_string()))?
+    }
+}
