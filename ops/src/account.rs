@@ -1,7 +1,8 @@
 //! `fen account`: one account, what is reserved on it, and its last entries.
 
-use crate::desk::{Books, id};
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
+use crate::ids::id;
 use crate::print::{self, Column};
 use clap::Args;
 use fen_book::{AccountFlags, Position, Transfer};
@@ -13,6 +14,7 @@ use fen_ledger::{AccountFilter, AccountId};
 #[command(after_help = "Example:
   fen account 1 --data ./books
   fen account 1 --entries 20 --data ./books --json
+  fen account 1 --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Exits 0 when the account is found, 1 when there is none of that id, 3 when the books cannot be opened.")]
 pub(crate) struct Arguments {

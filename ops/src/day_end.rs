@@ -1,11 +1,13 @@
 //! `fen day-end`: closes business days, chunk by chunk, and tells how far they are closed.
 
-use crate::desk::{Books, Desk, date, day};
+use crate::desk::{Books, Desk};
 use crate::exit::{Exit, Failure, say};
+use crate::ids::day;
 use crate::progress;
 use clap::{Args, Subcommand};
 use fen_book::BusinessDate;
-use fen_book::loan::status::LoanStatus;
+use fen_json::report;
+use fen_json::report::date;
 use fen_ledger::reports::DayEndStatus;
 use fen_terms::Day;
 use serde::Serialize;
@@ -16,6 +18,7 @@ use serde::Serialize;
   fen day-end status --data ./books
   fen day-end run --data ./books
   fen day-end run --through 2026-03-31 --data ./books
+  fen day-end run --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Day-end bills and collects what is due, ages what is late, classes and provides for it, and moves the business date on.
 It goes in chunks; stopped anywhere, the same command goes on and the books come out the same.
@@ -43,15 +46,8 @@ enum Act {
 }
 
 #[derive(Serialize)]
-struct StatusJson {
-    business_date: Option<String>,
-    last_closed: Option<String>,
-    last_closed_at: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct RunJson {
-    status: &'static str,
+struct RunJson<'a> {
+    status: &'a str,
     business_date: String,
     loans: u64,
     chunks: u64,
@@ -63,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         Act::Run { through, books } => close(books.desk()?.as_ref(), *through, json),
         Act::Status { books } => {
             let status = books.desk()?.day_end_status()?;
-            say(&if json { written(&status_json(&status))? } else { words(&status) })?;
+            say(&if json { report::day_end_status(&status) + "\n" } else { words(&status) })?;
             Ok(Exit::Done)
         }
     }
@@ -85,7 +81,7 @@ fn close(desk: &dyn Desk, through: Option<Day>, json: bool) -> Result<Exit, Fail
     let (mut loans, mut chunks) = (0_u64, 0_u64);
     let last = loop {
         let chunk = desk.day_end_chunk(through)?;
-        loans += u64::from(chunk.loans);
+        loans += chunk.loans;
         chunks += 1;
         progress.set_position(days(chunk.business_date));
         if chunk.is_done {
@@ -93,29 +89,20 @@ fn close(desk: &dyn Desk, through: Option<Day>, json: bool) -> Result<Exit, Fail
         }
     };
     progress.finish_and_clear();
-    let is_closed = last.outcome.status == LoanStatus::Created;
     if json {
         let business_date = date(last.business_date);
-        say(&written(&RunJson { status: last.outcome.status.name(), business_date, loans, chunks })?)?;
-    } else if is_closed {
+        say(&written(&RunJson { status: &last.status, business_date, loans, chunks })?)?;
+    } else if last.is_closed {
         say(&format!(
             "Closed through {}: {loans} loans changed, in {chunks} chunks. The business date is {}.\n",
             date(through),
             date(last.business_date)
         ))?;
     } else {
-        return Err(Failure::refused(format!("{}: {}", date(through), last.outcome.status))
+        return Err(Failure::refused(format!("{}: {}", date(through), last.status))
             .mend(format!("the business date is {}", date(last.business_date))));
     }
-    Ok(if is_closed { Exit::Done } else { Exit::Refused })
-}
-
-fn status_json(status: &DayEndStatus) -> StatusJson {
-    StatusJson {
-        business_date: status.business_date.map(date),
-        last_closed: status.last_closed.map(|(day, _)| date(day)),
-        last_closed_at: status.last_closed.map(|(_, stamp)| stamp.get()),
-    }
+    Ok(if last.is_closed { Exit::Done } else { Exit::Refused })
 }
 
 fn words(status: &DayEndStatus) -> String {

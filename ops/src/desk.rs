@@ -1,18 +1,18 @@
 //! Where look-ups and day-end go: a desk that answers for the books, wherever they are kept.
 //!
-//! A command asks a [`Desk`] and prints what it hears; so it works alike on a ledger in a directory and on any other
-//! desk that answers the same questions.
+//! A command asks a [`Desk`] and prints what it hears; so it works alike on a ledger in a directory and on a running
+//! cluster.
+
+mod cluster;
+mod directory;
 
 use crate::exit::Failure;
-use crate::faults::{broken, open_existing};
+use crate::reach::Reach;
 use clap::Args;
-use fen_book::loan::day_end::DayEndReply;
 use fen_book::{AccountId, BusinessDate, Position, Transfer};
-use fen_json::{Json, Path as JsonPath};
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
-use fen_ledger::{Account, AccountFilter, Answer, Ledger, LoanCommand, LoanId, LoanReply, LoanView};
-use std::borrow::Cow;
-use std::path::PathBuf;
+use fen_ledger::{Account, AccountFilter, Direction, LoanId, Statement, StatementAsked};
+use std::path::{Path, PathBuf};
 
 /// What look-ups ask of the books.
 pub(crate) trait Desk {
@@ -22,8 +22,12 @@ pub(crate) trait Desk {
     fn account(&self, id: AccountId) -> Result<Option<Account>, Failure>;
     /// An account's transfers that pass a filter.
     fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure>;
-    /// A loan as of the business date.
-    fn loan(&self, id: LoanId) -> Result<Option<LoanView>, Failure>;
+    /// A page of an account's statement, and the cursor of the next one; `after` is the cursor of this one.
+    fn statement(&self, asked: &StatementAsked, after: Option<&str>) -> Result<Option<Page>, Failure>;
+    /// What one loan's events posted.
+    fn loan_postings(&self, id: LoanId, from: Direction, limit: u32) -> Result<Vec<Transfer>, Failure>;
+    /// A loan as of the business date, in the JSON of `lookup_loans`.
+    fn loan(&self, id: LoanId) -> Result<Option<String>, Failure>;
     /// The loan book.
     fn portfolio(&self) -> Result<Portfolio, Failure>;
     /// The sums of accounts, by ledger and code: now, or at the end of a business date.
@@ -31,86 +35,67 @@ pub(crate) trait Desk {
     /// How far day-end is.
     fn day_end_status(&self) -> Result<DayEndStatus, Failure>;
     /// Takes one chunk of the way to the end of a day.
-    fn day_end_chunk(&self, through: BusinessDate) -> Result<DayEndReply, Failure>;
+    fn day_end_chunk(&self, through: BusinessDate) -> Result<Chunk, Failure>;
 }
 
-/// Which books.
+/// What a chunk of day-end did.
+pub(crate) struct Chunk {
+    /// Whether the day is closed, or why it cannot be, by name.
+    pub(crate) status: String,
+    /// Whether that is `created`.
+    pub(crate) is_closed: bool,
+    /// Whether all that was asked is done; else the same command goes on with it.
+    pub(crate) is_done: bool,
+    /// The bank's day after the chunk.
+    pub(crate) business_date: BusinessDate,
+    /// How many loans the chunk touched.
+    pub(crate) loans: u64,
+}
+
+/// A page of a statement.
+pub(crate) struct Page {
+    /// What it tells; its own cursor is not used.
+    pub(crate) statement: Statement,
+    /// Where the next one begins.
+    pub(crate) next: Option<String>,
+}
+
+/// Which books: a ledger in a directory, or a cluster.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Books {
     /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
+    data: Option<PathBuf>,
+    /// A cluster instead: a node's address for clients, host and port; several, so that one may be down.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
+}
+
+/// Where books are kept.
+pub(crate) enum Place<'a> {
+    /// In a directory.
+    Directory(&'a Path),
+    /// In a cluster.
+    Cluster(Reach),
 }
 
 impl Books {
-    /// The desk that answers for them. Books are looked into, not made.
-    pub(crate) fn desk(&self) -> Result<Box<dyn Desk>, Failure> {
-        Ok(Box::new(LedgerDesk { ledger: open_existing(&self.data)? }))
-    }
-}
-
-/// A ledger in a directory.
-struct LedgerDesk {
-    ledger: Ledger,
-}
-
-fn heard<T>(answer: Answer<T>) -> Result<T, Failure> {
-    answer.map_err(|fault| broken(&fault))
-}
-
-impl Desk for LedgerDesk {
-    fn position(&self, id: AccountId) -> Result<Option<Position>, Failure> {
-        heard(self.ledger.lookup_positions(&[id])).map(|mut found| found.pop().flatten())
-    }
-
-    fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {
-        heard(self.ledger.lookup_accounts(&[id])).map(|mut found| found.pop().flatten())
-    }
-
-    fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure> {
-        heard(self.ledger.account_transfers(filter))
-    }
-
-    fn loan(&self, id: LoanId) -> Result<Option<LoanView>, Failure> {
-        heard(self.ledger.lookup_loans(&[id])).map(|mut found| found.pop().flatten())
-    }
-
-    fn portfolio(&self) -> Result<Portfolio, Failure> {
-        heard(self.ledger.portfolio())
-    }
-
-    fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure> {
-        heard(match as_of {
-            Some(date) => self.ledger.trial_balance_as_of(date),
-            None => self.ledger.trial_balance(),
-        })
-    }
-
-    fn day_end_status(&self) -> Result<DayEndStatus, Failure> {
-        heard(self.ledger.day_end_status())
-    }
-
-    fn day_end_chunk(&self, through: BusinessDate) -> Result<DayEndReply, Failure> {
-        match heard(self.ledger.loans(&LoanCommand::DayEnd { through, loans_max: 0 }))? {
-            LoanReply::DayEnd(reply) => Ok(reply),
-            LoanReply::Product(_) | LoanReply::Orders(_) => {
-                Err(Failure::unreachable("the ledger answered something else than a day-end"))
-            }
+    /// Where they are.
+    pub(crate) fn place(&self) -> Place<'_> {
+        match &self.data {
+            Some(directory) => Place::Directory(directory),
+            None => Place::Cluster(Reach::of(self.endpoint.clone(), self.certificates.clone())),
         }
     }
-}
 
-/// An id as people write it on the command line: decimal, `0x` hexadecimal or a UUID.
-pub(crate) fn id(text: &str) -> Result<u128, String> {
-    fen_json::id(&Json::Text(Cow::Borrowed(text)), &JsonPath::Line).map_err(|wrong| wrong.reason)
-}
-
-/// A day as people write it on the command line.
-pub(crate) fn day(text: &str) -> Result<fen_terms::Day, String> {
-    fen_terms::Day::parse(text).ok_or_else(|| format!("'{text}' is no date like 2026-03-02"))
-}
-
-/// A day of the books in writing.
-pub(crate) fn date(date: BusinessDate) -> String {
-    fen_terms::Day::from_number(date.get()).map_or_else(|| "none".to_owned(), |day| day.to_string())
+    /// The desk that answers for them. Books are looked into, not made.
+    pub(crate) fn desk(&self) -> Result<Box<dyn Desk>, Failure> {
+        Ok(match self.place() {
+            Place::Directory(directory) => Box::new(directory::DirectoryDesk::open(directory)?),
+            Place::Cluster(reach) => Box::new(cluster::ClusterDesk::new(&reach)?),
+        })
+    }
 }

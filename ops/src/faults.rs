@@ -28,6 +28,21 @@ fn must_hold_books(directory: &Path) -> Result<(), Failure> {
     }
 }
 
+/// A question that was refused, a piece of history that is damaged, or a ledger that stopped.
+pub(crate) fn refused_or_broken(fault: &Fault) -> Failure {
+    match fault {
+        Fault::Cursor(_) => Failure::refused(fault.to_string())
+            .mend("begin again without it, or name the ledger and account that it is of"),
+        Fault::Damaged(_) => Failure::refused(fault.to_string()),
+        Fault::Open(_)
+        | Fault::Stopped(_)
+        | Fault::DiskFull(_)
+        | Fault::TooManyEvents { .. }
+        | Fault::ClockIsNotOurs
+        | Fault::ClockAtItsEnd => broken(fault),
+    }
+}
+
 /// The ledger stopped while it was in use.
 pub(crate) fn broken(fault: &Fault) -> Failure {
     Failure::unreachable(format!("the ledger has stopped: {fault}"))

@@ -3,12 +3,12 @@
 //! Each line bears the position behind it: a reader that was interrupted goes on from the last one that it has dealt
 //! with, and so gets every change at least once. Tested by `ops/tests/feed.rs`.
 
-use crate::desk;
 use crate::exit::{Exit, Failure, say};
-use crate::faults::{broken, open_existing};
+use crate::faults::{open_existing, refused_or_broken};
+use crate::ids;
 use clap::Args;
 use fen_json::reply::Answer;
-use fen_ledger::{Change, Fault, FeedAsked, FeedPosition};
+use fen_ledger::{Change, FeedAsked, FeedPosition};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     code: Option<u16>,
     /// Postings and control accounts of one loan product.
-    #[arg(long, value_parser = desk::id)]
+    #[arg(long, value_parser = ids::id)]
     product: Option<u128>,
     /// At most so many changes; without it all.
     #[arg(long)]
@@ -84,15 +84,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
-}
-
-fn refused_or_broken(fault: &Fault) -> Failure {
-    if matches!(fault, Fault::Cursor(_)) {
-        Failure::refused(format!("--from: {fault}"))
-            .mend("name the ledger that gave the position, or begin without --from")
-    } else {
-        broken(fault)
-    }
 }
 
 fn line(out: &mut String, position: &FeedPosition, change: &Change) {

@@ -1,18 +1,23 @@
 //! `fen loan`: one loan as of the business date, with its instalments.
 
-use crate::desk::{Books, id};
+mod paper;
+
+pub(crate) use paper::LoanPaper;
+
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
+use crate::ids::id;
 use crate::print::{self, Column};
 use clap::Args;
-use fen_book::loan::money::{Money, Parts};
-use fen_book::loan::view::LoanView;
-use fen_json::reply::Answer as _;
+use fen_book::AccountId;
+use paper::Minor;
 
 /// One loan: its state, its class, what is owed, and every instalment.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   fen loan 5 --data ./books
   fen loan 0193b1f0-7a4e-7000-8000-000000000005 --data ./books --json
+  fen loan 5 --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Exits 0 when the loan is found, 1 when there is none of that id, 3 when the books cannot be opened.")]
 pub(crate) struct Arguments {
@@ -26,44 +31,43 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let desk = arguments.books.desk()?;
-    let Some(loan) = desk.loan(arguments.loan)? else {
+    let Some(document) = desk.loan(arguments.loan)? else {
         return Err(Failure::refused(format!("there is no loan {}", arguments.loan))
             .mend("look at its id in the reply to `disburse` or `open_line`"));
     };
     if json {
-        let mut out = String::new();
-        loan.write(&mut out);
-        say(&(out + "\n"))?;
+        say(&(document + "\n"))?;
     } else {
-        let account = desk.account(loan.account_id)?;
+        let loan = LoanPaper::read(&document)?;
+        let account = id(&loan.account_id).map_err(Failure::unreachable)?;
+        let account = desk.account(AccountId::new(account))?;
         say(&words(&loan, account.map_or(0, |account| account.ledger.get())))?;
     }
     Ok(Exit::Done)
 }
 
-fn words(loan: &LoanView, ledger: u32) -> String {
-    let money = |money: Money| print::money(ledger, money.get());
-    let standing = &loan.standing;
+fn words(loan: &LoanPaper, ledger: u32) -> String {
+    let money = |minor: Minor| print::money(ledger, minor.0);
     let head = format!(
         "loan {} of product {} (version {}), account {}, as of {}\n",
         loan.id, loan.product_id, loan.product_version, loan.account_id, loan.as_of
     );
-    let accrual = if standing.is_non_accrual { ", non-accrual" } else { "" };
+    let accrual = if loan.non_accrual { ", non-accrual" } else { "" };
     let state = format!(
         "{}: {} days past due, {}, stage {}{accrual}; amounts in {}\n\n",
-        loan.state.name(),
-        standing.days_past_due,
-        standing.class.name().replace('_', " "),
-        standing.stage,
+        loan.state,
+        loan.days_past_due,
+        loan.class.replace('_', " "),
+        loan.stage,
         print::currency(ledger)
     );
     let columns = [Column::Text(""), Column::Figure("")];
     let mut facts = vec![
         ("drawn", loan.drawn),
-        ("principal owed", loan.outstanding.principal),
-        ("interest owed", loan.outstanding.interest),
-        ("fees owed", loan.outstanding.fees),
-        ("penalties owed", loan.outstanding.penalties),
+        ("principal owed", loan.balances.principal),
+        ("interest owed", loan.balances.interest),
+        ("fees owed", loan.balances.fees),
+        ("penalties owed", loan.balances.penalties),
         ("past due", loan.overdue.total()),
         ("paid", loan.paid.total()),
         ("overpaid", loan.overpaid),
@@ -77,7 +81,7 @@ fn words(loan: &LoanView, ledger: u32) -> String {
     head + &state + &sums + "\n" + &instalments(loan, money)
 }
 
-fn instalments(loan: &LoanView, money: impl Fn(Money) -> String) -> String {
+fn instalments(loan: &LoanPaper, money: impl Fn(Minor) -> String) -> String {
     let columns = [
         Column::Figure("n"),
         Column::Text("kind"),
@@ -91,19 +95,18 @@ fn instalments(loan: &LoanView, money: impl Fn(Money) -> String) -> String {
         Column::Figure("paid late"),
         Column::Figure("outstanding"),
     ];
-    let rows = loan.rows.iter().zip(1_u32..).map(|(row, n)| {
-        let Parts { principal, interest, fees, penalties } = row.due;
+    let rows = loan.instalments.iter().map(|row| {
         let sums = [
-            principal,
-            interest,
-            fees,
-            penalties,
+            row.due.principal,
+            row.due.interest,
+            row.due.fees,
+            row.due.penalties,
             row.paid.total(),
             row.paid_early.total(),
             row.paid_late.total(),
-            row.outstanding().total(),
+            row.outstanding.total(),
         ];
-        [n.to_string(), row.kind.name().replace('_', " "), row.due_on.to_string()]
+        [row.n.to_string(), row.kind.replace('_', " "), row.due_on.clone()]
             .into_iter()
             .chain(sums.map(&money))
             .collect()

@@ -1,20 +1,22 @@
 //! `fen portfolio`: the loan book by class, stage, age and vintage.
 
-mod in_json;
-
-use crate::desk::{Books, date, id};
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
+use crate::ids::id;
 use crate::print::{self, Column, count};
 use clap::Args;
 use fen_book::loan::classes::Class;
 use fen_book::loan::money::Money;
 use fen_book::loan::portfolio::{AGEING, Portfolio, ProductPortfolio, Slice};
+use fen_json::report;
+use fen_json::report::date;
 
 /// The loan book: classes, stages, ageing, non-performing ratio, provisions, first-time borrowers, vintages.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   fen portfolio --data ./books
   fen portfolio --product 101 --data ./books --json
+  fen portfolio --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Figures are as of the business date. Ratios are of the principal outstanding; loans written off, charged off or sold
 are counted apart.")]
@@ -35,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
             return Err(Failure::refused(format!("there is no product {wanted}")));
         }
     }
-    say(&if json { in_json::line(&portfolio)? } else { words(&portfolio) })?;
+    say(&if json { report::portfolio(&portfolio) + "\n" } else { words(&portfolio) })?;
     Ok(Exit::Done)
 }
 

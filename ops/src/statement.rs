@@ -2,20 +2,20 @@
 //!
 //! Tested by `ops/tests/statement.rs`.
 
+use crate::desk::{Books, Desk, Page};
 use crate::exit::{Exit, Failure, say};
-use crate::faults::{broken, open_existing};
+use crate::ids::{day, id};
+use crate::loan::LoanPaper;
 use crate::print::{self, Column};
 use clap::{Args, ValueEnum};
-use fen_json::reply::Answer as _;
-use fen_json::{Json, Path};
+use fen_json::report;
+use fen_json::report::date;
 use fen_ledger::{
-    AccountId, Balances, BusinessDate, Cursor, Direction, Fault, Ledger, LedgerCode, Period, Statement,
-    StatementAsked, StatementLine, Transfer, TransferFlags, TransferId,
+    AccountId, Balances, BusinessDate, Direction, LedgerCode, Period, StatementAsked, StatementLine,
+    Transfer, TransferFlags, TransferId,
 };
 use fen_terms::Day;
-use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 /// Prints an account's entries with the balance after each, or a loan's postings.
 #[derive(Args, Debug)]
@@ -24,26 +24,27 @@ use std::path::PathBuf;
   fen statement 1001 --data ./books --newest --limit 20
   fen statement 1001 --data ./books --limit 100 --after CURSOR    the page behind the one that gave CURSOR
   fen statement --loan 77 --data ./books
+  fen statement 1001 --endpoint 127.0.0.1:7001 --certificates fen-dev
 
+Of one of the bank's own accounts a cluster tells the parts of all shards together, in the order of their stamps.
 Dates are business dates, both inclusive. A balance is what the account was credited less what it was debited, marked
 Cr or Dr; amounts in brackets are reserved or released, and move no balance. Exits 1 where a piece of history is
 damaged: it is named, and the rest is printed.")]
 pub(crate) struct Arguments {
     /// The account: decimal, 0x hexadecimal or a UUID.
-    #[arg(required_unless_present = "loan", conflicts_with = "loan")]
-    account: Option<String>,
+    #[arg(required_unless_present = "loan", conflicts_with = "loan", value_parser = id)]
+    account: Option<u128>,
     /// A loan instead.
-    #[arg(long, value_name = "LOAN")]
-    loan: Option<String>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "LOAN", value_parser = id)]
+    loan: Option<u128>,
+    #[command(flatten)]
+    books: Books,
     /// The first business date.
-    #[arg(long, value_name = "DATE")]
-    from: Option<String>,
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    from: Option<Day>,
     /// The last business date.
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    to: Option<Day>,
     /// Which date of an entry must lie between these.
     #[arg(long, value_enum, default_value_t = By::Booked)]
     by: By,
@@ -71,61 +72,31 @@ enum By {
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let period = period(arguments)?;
     let direction = if arguments.newest { Direction::NewestFirst } else { Direction::OldestFirst };
-    if let Some(loan) = &arguments.loan {
-        let loan = id(loan, "--loan")?;
-        let ledger = open_existing(&arguments.data)?;
-        return of_loan(&ledger, loan, direction, arguments.limit, json);
+    if let Some(loan) = arguments.loan {
+        return of_loan(arguments.books.desk()?.as_ref(), loan, direction, arguments.limit, json);
     }
-    let account_id = AccountId::new(id(arguments.account.as_deref().unwrap_or_default(), "ACCOUNT")?);
-    let cursor = arguments.after.as_deref().map(str::parse::<Cursor>);
-    let after = cursor.transpose().map_err(|fault| Failure::usage(format!("--after: {fault}")))?;
-    let asked = StatementAsked { account_id, period, direction, after, limit: arguments.limit };
-    let ledger = open_existing(&arguments.data)?;
-    let statement = ledger.statement(&asked).map_err(|fault| refused_or_broken(&fault))?;
-    let Some(statement) = statement else {
+    let account_id = AccountId::new(arguments.account.unwrap_or_default());
+    let asked = StatementAsked { account_id, period, direction, after: None, limit: arguments.limit };
+    let Some(page) = arguments.books.desk()?.statement(&asked, arguments.after.as_deref())? else {
         return Err(Failure::refused(format!("there is no account {account_id}")));
     };
-    for fault in &statement.faults {
+    for fault in &page.statement.faults {
         eprintln!("fen: {fault}");
     }
-    say(&if json { in_json(&statement).to_string() + "\n" } else { in_words(&statement, &asked) })?;
-    Ok(if statement.faults.is_empty() { Exit::Done } else { Exit::Refused })
-}
-
-fn refused_or_broken(fault: &Fault) -> Failure {
-    match fault {
-        Fault::Cursor(_) => Failure::refused(format!("--after: {fault}"))
-            .mend("begin again without --after, or name the ledger and account that the cursor is of"),
-        Fault::Damaged(_) => Failure::refused(fault.to_string()),
-        Fault::Open(_)
-        | Fault::Stopped(_)
-        | Fault::DiskFull(_)
-        | Fault::TooManyEvents { .. }
-        | Fault::ClockIsNotOurs
-        | Fault::ClockAtItsEnd => broken(fault),
-    }
-}
-
-fn id(text: &str, name: &str) -> Result<u128, Failure> {
-    fen_json::id(&Json::Text(text.into()), &Path::Line.field(name))
-        .map_err(|wrong| Failure::usage(format!("{name}: {}", wrong.reason)))
-}
-
-fn date(text: &str, name: &str) -> Result<BusinessDate, Failure> {
-    let day = Day::parse(text)
-        .ok_or_else(|| Failure::usage(format!("{name}: {text:?} is no date; write it as 2026-03-31")))?;
-    Ok(BusinessDate::new(day.number()))
+    say(&if json {
+        report::statement(&page.statement, page.next.as_deref()) + "\n"
+    } else {
+        in_words(&page, &asked)
+    })?;
+    Ok(if page.statement.faults.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
 fn period(arguments: &Arguments) -> Result<Period, Failure> {
-    let bound = |text: Option<&str>, name, none: Day| {
-        text.map_or(Ok(BusinessDate::new(none.number())), |text| date(text, name))
-    };
     if arguments.from.is_none() && arguments.to.is_none() {
         return Ok(Period::All);
     }
-    let first = bound(arguments.from.as_deref(), "--from", Day::MIN)?;
-    let last = bound(arguments.to.as_deref(), "--to", Day::MAX)?;
+    let bound = |day: Option<Day>, none: Day| BusinessDate::new(day.unwrap_or(none).number());
+    let (first, last) = (bound(arguments.from, Day::MIN), bound(arguments.to, Day::MAX));
     if first > last {
         return Err(Failure::usage("--from is later than --to"));
     }
@@ -133,10 +104,6 @@ fn period(arguments: &Arguments) -> Result<Period, Failure> {
         By::Booked => Period::Booked { first, last },
         By::Value => Period::Valued { first, last },
     })
-}
-
-fn shown(date: BusinessDate) -> String {
-    Day::from_number(date.get()).map_or_else(|| date.get().to_string(), |day| day.to_string())
 }
 
 /// Credits less debits, with the side on which it stands.
@@ -161,7 +128,8 @@ fn what(transfer: &Transfer) -> String {
     }
 }
 
-fn in_words(statement: &Statement, asked: &StatementAsked) -> String {
+fn in_words(page: &Page, asked: &StatementAsked) -> String {
+    let statement = &page.statement;
     let account = &statement.account;
     let ledger = account.ledger;
     let columns = [
@@ -192,7 +160,7 @@ fn in_words(statement: &Statement, asked: &StatementAsked) -> String {
     let rows = std::iter::once(above).chain(lines).chain(std::iter::once(below));
     let mut out = format!("account {}, {}\n\n", account.id, print::currency(ledger.get()));
     out.push_str(&print::table(&columns, rows));
-    if let Some(next) = &statement.next {
+    if let Some(next) = &page.next {
         write!(out, "\nmore: --after {next}\n").expect("writing to a string cannot fail");
     }
     out
@@ -207,8 +175,8 @@ fn row(line: &StatementLine, account: AccountId, ledger: LedgerCode) -> Vec<Stri
     let (debit, credit) = if is_debit { (amount, String::new()) } else { (String::new(), amount) };
     let other = if is_debit { transfer.credit_account_id } else { transfer.debit_account_id };
     vec![
-        shown(line.booked_on),
-        shown(line.value_on),
+        date(line.booked_on),
+        date(line.value_on),
         what(transfer),
         transfer.id.to_string(),
         other.to_string(),
@@ -218,58 +186,19 @@ fn row(line: &StatementLine, account: AccountId, ledger: LedgerCode) -> Vec<Stri
     ]
 }
 
-fn balances_json(balances: &Balances) -> Value {
-    json!({
-        "debits_pending": balances.debits_pending.to_string(),
-        "debits_posted": balances.debits_posted.to_string(),
-        "credits_pending": balances.credits_pending.to_string(),
-        "credits_posted": balances.credits_posted.to_string(),
-    })
-}
-
-fn transfer_json(transfer: &Transfer) -> Value {
-    let mut text = String::new();
-    transfer.write(&mut text);
-    serde_json::from_str(&text).unwrap_or(Value::Null)
-}
-
-fn in_json(statement: &Statement) -> Value {
-    let line = |line: &StatementLine| {
-        json!({
-            "record": line.number.get(),
-            "booked_on": shown(line.booked_on),
-            "value_on": shown(line.value_on),
-            "transfer": transfer_json(&line.transfer),
-            "balances": balances_json(&line.balances),
-        })
-    };
-    json!({
-        "account_id": statement.account.id.to_string(),
-        "ledger": statement.account.ledger.get(),
-        "code": statement.account.code.get(),
-        "opening": statement.opening.as_ref().map(balances_json),
-        "closing": statement.closing.as_ref().map(balances_json),
-        "lines": statement.lines.iter().map(line).collect::<Vec<_>>(),
-        "next": statement.next.map(|next| next.to_string()),
-        "faults": statement.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
 /// One loan: every posting of its events, those of one event together.
 fn of_loan(
-    ledger: &Ledger,
+    desk: &dyn Desk,
     loan: u128,
     direction: Direction,
     limit: u32,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let view = ledger.lookup_loans(&[loan]).map_err(|fault| broken(&fault))?.pop().flatten();
-    let Some(view) = view else { return Err(Failure::refused(format!("there is no loan {loan}"))) };
-    let postings = ledger.loan_postings(loan, direction, limit).map_err(|fault| refused_or_broken(&fault))?;
+    let document = desk.loan(loan)?.ok_or_else(|| Failure::refused(format!("there is no loan {loan}")))?;
+    let paper = LoanPaper::read(&document)?;
+    let postings = desk.loan_postings(loan, direction, limit)?;
     if json {
-        let line = |posting: &Transfer| json!({ "event": fen_ledger::loan_posting(posting), "transfer": transfer_json(posting) });
-        let lines: Vec<Value> = postings.iter().map(line).collect();
-        say(&(json!({ "loan_id": loan.to_string(), "lines": lines }).to_string() + "\n"))?;
+        say(&(report::loan_postings(loan, &postings) + "\n"))?;
         return Ok(Exit::Done);
     }
     let columns = [
@@ -292,8 +221,7 @@ fn of_loan(
             amount,
         ]
     });
-    let head =
-        format!("loan {loan}, account {}, {} on {}\n\n", view.account_id, view.state.name(), view.as_of);
+    let head = format!("loan {loan}, account {}, {} on {}\n\n", paper.account_id, paper.state, paper.as_of);
     say(&(head + &print::table(&columns, rows)))?;
     Ok(Exit::Done)
 }

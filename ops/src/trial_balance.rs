@@ -1,19 +1,21 @@
 //! `fen trial-balance`: the sums of all accounts, kind by kind, and that debits equal credits.
 
-use crate::desk::{self, Books};
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
+use crate::ids;
 use crate::print::{self, Column, count};
 use clap::Args;
+use fen_json::report;
 use fen_ledger::reports::TrialBalanceLine;
 use fen_ledger::{BusinessDate, Total};
 use fen_terms::Day;
-use serde::Serialize;
 
 /// The trial balance: what the accounts of each kind come to, and that debits equal credits.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   fen trial-balance --data ./books
   fen trial-balance --data ./books --as-of 2026-03-31
+  fen trial-balance --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Accounts are taken together by ledger and code; control accounts of loans by what they are for.
 Exits 0 when debits equal credits in every ledger, 1 when they do not, 3 when the books cannot be opened.")]
@@ -21,7 +23,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     books: Books,
     /// As it stood at the end of this business date.
-    #[arg(long, value_name = "DATE", value_parser = desk::day)]
+    #[arg(long, value_name = "DATE", value_parser = ids::day)]
     as_of: Option<Day>,
 }
 
@@ -29,60 +31,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let as_of = arguments.as_of.map(|day| BusinessDate::new(day.number()));
     let lines = arguments.books.desk()?.trial_balance(as_of)?;
-    let sums = sums(&lines);
+    let sums = report::sums(&lines);
     let is_balanced = sums.iter().all(|(_, debits, credits)| debits == credits);
-    say(&if json { in_json(&lines, is_balanced)? } else { words(&lines, &sums, is_balanced) })?;
+    say(&if json { report::trial_balance(&lines) + "\n" } else { words(&lines, &sums, is_balanced) })?;
     Ok(if is_balanced { Exit::Done } else { Exit::Refused })
-}
-
-/// Each ledger's debits and credits.
-fn sums(lines: &[TrialBalanceLine]) -> Vec<(u32, Total, Total)> {
-    let mut sums: Vec<(u32, Total, Total)> = Vec::new();
-    for line in lines {
-        if sums.last().is_none_or(|(ledger, _, _)| *ledger != line.ledger) {
-            sums.push((line.ledger, Total::default(), Total::default()));
-        }
-        if let Some((_, debits, credits)) = sums.last_mut() {
-            debits.include(line.debits);
-            credits.include(line.credits);
-        }
-    }
-    sums
-}
-
-#[derive(Serialize)]
-struct LineJson {
-    ledger: u32,
-    code: u16,
-    role: Option<&'static str>,
-    accounts: u64,
-    debits: String,
-    credits: String,
-    debit_balances: String,
-    credit_balances: String,
-}
-
-#[derive(Serialize)]
-struct TrialBalanceJson {
-    balanced: bool,
-    lines: Vec<LineJson>,
-}
-
-fn in_json(lines: &[TrialBalanceLine], balanced: bool) -> Result<String, Failure> {
-    let line = |line: &TrialBalanceLine| LineJson {
-        ledger: line.ledger,
-        code: line.code,
-        role: line.role,
-        accounts: line.accounts,
-        debits: line.debits.to_string(),
-        credits: line.credits.to_string(),
-        debit_balances: line.debit_balances.to_string(),
-        credit_balances: line.credit_balances.to_string(),
-    };
-    let answer = TrialBalanceJson { balanced, lines: lines.iter().map(line).collect() };
-    let text = serde_json::to_string(&answer);
-    text.map(|text| text + "\n")
-        .map_err(|error| Failure::refused(format!("the trial balance is no JSON: {error}")))
 }
 
 fn words(lines: &[TrialBalanceLine], sums: &[(u32, Total, Total)], is_balanced: bool) -> String {

@@ -2,9 +2,9 @@
 //!
 //! Tested by `ops/tests/feed.rs`.
 
-use crate::desk;
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{broken, open_existing};
+use crate::ids;
 use crate::print::{self, Column, count};
 use clap::Args;
 use fen_ledger::{AccountId, BusinessDate, Period, Split, Total, Turnover, TurnoverAsked, Turnovers};
@@ -26,16 +26,16 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// The first business date.
-    #[arg(long, value_name = "DATE", value_parser = desk::day)]
+    #[arg(long, value_name = "DATE", value_parser = ids::day)]
     from: Option<Day>,
     /// The last business date.
-    #[arg(long, value_name = "DATE", value_parser = desk::day)]
+    #[arg(long, value_name = "DATE", value_parser = ids::day)]
     to: Option<Day>,
     /// Every day by itself.
     #[arg(long)]
     by_day: bool,
     /// The entries of one account.
-    #[arg(long, value_parser = desk::id)]
+    #[arg(long, value_parser = ids::id)]
     account: Option<u128>,
     /// Currency or asset.
     #[arg(long)]
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
 }
 
 fn date(line: &Turnover) -> Option<String> {
-    line.date.map(desk::date)
+    line.date.map(fen_json::report::date)
 }
 
 fn in_json(found: &Turnovers) -> String {

@@ -7,15 +7,15 @@ mod cluster;
 
 pub(crate) use cluster::found as found_in_cluster;
 
+use crate::desk::{Books, Place};
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{broken, open_existing};
 use crate::print::{self, Column, count};
 use crate::proof::faults_of_kept;
-use crate::reach::Reach;
 use clap::Args;
 use fen_ledger::{Audit, Total};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Re-adds everything and checks every invariant and checksum; names each fault.
@@ -27,23 +27,16 @@ use std::time::Instant;
 Of a cluster every member of every shard adds its books up again, and members that have taken the same commands must
 have the same books. Exits 0 when the books are right, 1 when something is found wrong, 3 when they cannot be opened.")]
 pub(crate) struct Arguments {
-    /// The data directory.
-    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
-    data: Option<PathBuf>,
-    /// A cluster instead: a node's address for clients, host and port; several, so that one may be down.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
-    endpoint: Vec<String>,
-    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
-    #[arg(long, value_name = "DIR", requires = "endpoint")]
-    certificates: Option<PathBuf>,
+    #[command(flatten)]
+    books: Books,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let begun = Instant::now();
-    let Some(data) = &arguments.data else {
-        let reach = Reach::of(arguments.endpoint.clone(), arguments.certificates.clone());
-        return cluster::run(&reach, begun, json);
+    let data = match arguments.books.place() {
+        Place::Directory(data) => data,
+        Place::Cluster(reach) => return cluster::run(&reach, begun, json),
     };
     let ledger = open_existing(data)?;
     let mut audit = ledger.audit().map_err(|fault| broken(&fault))?;

@@ -80,6 +80,21 @@ async fn people_and_tools_call_it_in_json() {
     assert_eq!(balance["ledgers"][0]["debits_posted"], balance["ledgers"][0]["credits_posted"]);
     assert!(get(&at, "/v1/openapi.json").1["paths"]["/v1/transfers"].is_object());
 
+    // The past, in pages and as of any day.
+    let page = get(&at, "/v1/accounts/2/statement?newest=true&limit=1").1;
+    let older =
+        get(&at, &format!("/v1/accounts/2/statement?newest=true&after={}", page["next"].as_str().unwrap()));
+    assert_eq!(older.1["lines"][0]["transfer"]["id"], "9", "{older:?}");
+    assert_eq!(page["closing"]["credits_posted"], "93000");
+    assert_eq!(get(&at, "/v1/loans/50/statement").1["lines"][0]["event"], "disbursed");
+    assert_eq!(get(&at, "/v1/loans/51/statement").0, 404);
+    assert_eq!(get(&at, "/v1/general-ledger").1["balanced"], true);
+    assert_eq!(get(&at, "/v1/general-ledger?as_of=2026-03-31").1["balanced"], true);
+    assert_eq!(get(&at, "/v1/portfolio").1["products"][0]["open"]["loans"], 1);
+    assert_eq!(get(&at, "/v1/day-ends").1["last_closed"], "2026-04-02");
+    assert_eq!(get(&at, "/v1/accounts/2/statement?form=2026-03-01").1["error"]["field"], "form");
+    assert_eq!(get(&at, "/v1/accounts/77/statement").0, 404);
+
     // Mistakes are named; what is not there is not there.
     let (status, reply) = post(&at, "/v1/transfers", &json!({"events": [{"flags": ["pending", "pendig"]}]}));
     assert_eq!((status, &reply["error"]["field"]), (400, &json!("events[0].flags[1]")), "{reply}");

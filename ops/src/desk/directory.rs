@@ -1,0 +1,97 @@
+//! The desk of a ledger in a directory.
+
+use super::{Chunk, Desk, Page};
+use crate::exit::Failure;
+use crate::faults::{open_existing, refused_or_broken};
+use fen_book::loan::status::LoanStatus;
+use fen_book::{AccountId, BusinessDate, Position, Transfer};
+use fen_json::reply::Answer as _;
+use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
+use fen_ledger::{
+    Account, AccountFilter, Answer, Cursor, Direction, Ledger, LoanCommand, LoanId, LoanReply, StatementAsked,
+};
+use std::path::Path;
+
+/// See the module.
+pub(super) struct DirectoryDesk {
+    ledger: Ledger,
+}
+
+impl DirectoryDesk {
+    pub(super) fn open(directory: &Path) -> Result<Self, Failure> {
+        Ok(Self { ledger: open_existing(directory)? })
+    }
+}
+
+fn heard<T>(answer: Answer<T>) -> Result<T, Failure> {
+    answer.map_err(|fault| refused_or_broken(&fault))
+}
+
+impl Desk for DirectoryDesk {
+    fn position(&self, id: AccountId) -> Result<Option<Position>, Failure> {
+        heard(self.ledger.lookup_positions(&[id])).map(|mut found| found.pop().flatten())
+    }
+
+    fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {
+        heard(self.ledger.lookup_accounts(&[id])).map(|mut found| found.pop().flatten())
+    }
+
+    fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure> {
+        heard(self.ledger.account_transfers(filter))
+    }
+
+    fn statement(&self, asked: &StatementAsked, after: Option<&str>) -> Result<Option<Page>, Failure> {
+        let cursor = after.map(str::parse::<Cursor>);
+        let after = cursor.transpose().map_err(|fault| Failure::usage(format!("--after: {fault}")))?;
+        let statement = heard(self.ledger.statement(&StatementAsked { after, ..*asked }))?;
+        let page = |statement: fen_ledger::Statement| {
+            let next = statement.next.map(|next| next.to_string());
+            Page { statement, next }
+        };
+        Ok(statement.map(page))
+    }
+
+    fn loan_postings(&self, id: LoanId, from: Direction, limit: u32) -> Result<Vec<Transfer>, Failure> {
+        heard(self.ledger.loan_postings(id, from, limit))
+    }
+
+    fn loan(&self, id: LoanId) -> Result<Option<String>, Failure> {
+        let found = heard(self.ledger.lookup_loans(&[id]))?.pop().flatten();
+        let document = |view: fen_ledger::LoanView| {
+            let mut out = String::new();
+            view.write(&mut out);
+            out
+        };
+        Ok(found.map(document))
+    }
+
+    fn portfolio(&self) -> Result<Portfolio, Failure> {
+        heard(self.ledger.portfolio())
+    }
+
+    fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure> {
+        heard(match as_of {
+            Some(date) => self.ledger.trial_balance_as_of(date),
+            None => self.ledger.trial_balance(),
+        })
+    }
+
+    fn day_end_status(&self) -> Result<DayEndStatus, Failure> {
+        heard(self.ledger.day_end_status())
+    }
+
+    fn day_end_chunk(&self, through: BusinessDate) -> Result<Chunk, Failure> {
+        match heard(self.ledger.loans(&LoanCommand::DayEnd { through, loans_max: 0 }))? {
+            LoanReply::DayEnd(reply) => Ok(Chunk {
+                status: reply.outcome.status.name().to_owned(),
+                is_closed: reply.outcome.status == LoanStatus::Created,
+                is_done: reply.is_done,
+                business_date: reply.business_date,
+                loans: u64::from(reply.loans),
+            }),
+            LoanReply::Product(_) | LoanReply::Orders(_) => {
+                Err(Failure::unreachable("the ledger answered something else than a day-end"))
+            }
+        }
+    }
+}
