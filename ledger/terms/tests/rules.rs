@@ -177,6 +177,9 @@ proptest! {
     fn a_single_draw_is_spread_alike_over_the_whole_or_the_remaining_term(terms in any_terms()) {
         prop_assume!(terms.disbursements.is_empty() && terms.interest == InterestMethod::Flat);
         let spread = |later_draws| schedule(&Terms { later_draws, ..terms.clone() }).unwrap();
-        prop_assert_eq!(spread(LaterDraws::RemainingTerm), spread(LaterDraws::WholeTerm));
+        let (remaining, whole) = (spread(LaterDraws::RemainingTerm), spread(LaterDraws::WholeTerm));
+        // Where a level that is rounded down does not pay a period's interest, the remaining term solves it again.
+        let solved_again = remaining.instalments.iter().any(|row| row.principal.is_zero() && !row.outstanding.is_zero());
+        prop_assert!(remaining == whole || solved_again);
     }
 }
