@@ -265,3 +265,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn control_accounts_may_turn_over_more_than_a_loan_may_owe() {
+    let mut world = World::new();
+    world.line(&json!({"op": "put_product", "id": 1, "ledger": 156, "period": {"every": 1, "unit": "day"}}));
+    world.line(&json!({
+        "op": "disburse", "id": 1, "loan_id": 1, "product_id": 1, "account_id": 1, "periods": 1,
+        "amount": "1000000000000000000", "annual_rate": "100", "effective_on": "2018-09-26",
+    }));
+    world.line(&json!({"op": "day_end", "through": "2019-05-27"}));
+}

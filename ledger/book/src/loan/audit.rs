@@ -67,8 +67,10 @@ impl Loans {
     }
 }
 
-/// Debits less credits of a control account.
+/// Debits less credits of a control account, whose turnover knows no bound of a single loan's.
 fn balance(accounts: &Accounts, product: u128, role: Role) -> Option<Money> {
     let account = accounts.get(accounts.slot_of(control_account(product, role))?);
-    Some(Money::from_amount(account.debits_posted)? - Money::from_amount(account.credits_posted)?)
+    let debits = i128::try_from(account.debits_posted.get()).ok()?;
+    let credits = i128::try_from(account.credits_posted.get()).ok()?;
+    Some(Money::new(debits.checked_sub(credits)?))
 }
