@@ -68,6 +68,9 @@ pub enum Read {
     Portfolio,
     /// Answered by [`wire::DayEndStatus`].
     DayEndStatus,
+    /// A page of what happened on this shard; the positions are its own. With `follow` it waits for a moment where there
+    /// is nothing new. Answered by [`wire::FeedPage`].
+    Feed(wire::FeedRequest),
 }
 
 /// What concerns a group's members.
@@ -162,6 +165,7 @@ impl Read {
             | Self::LoanStatement(_)
             | Self::GeneralLedger(_)
             | Self::Portfolio
+            | Self::Feed(_)
             | Self::QueryAccounts(_)
             | Self::QueryTransfers(_) => true,
             Self::Accounts(_)
@@ -197,6 +201,7 @@ impl Read {
             Self::GeneralLedger(asked) => put(bytes, 79, asked),
             Self::Portfolio => bytes.put_u8(80),
             Self::DayEndStatus => bytes.put_u8(81),
+            Self::Feed(asked) => put(bytes, 82, asked),
         }
     }
 
@@ -220,6 +225,7 @@ impl Read {
             79 => read(bytes).map(Self::GeneralLedger),
             80 => Ok(Self::Portfolio),
             81 => Ok(Self::DayEndStatus),
+            82 => read(bytes).map(Self::Feed),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }

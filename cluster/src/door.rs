@@ -147,7 +147,7 @@ impl Watchers {
     fn routes(self) -> Router {
         let (figures, health, readiness) = (self.clone(), self.clone(), self);
         Router::new()
-            .route("/metrics", get(move || async move { figures::text(&figures.office) }))
+            .route("/metrics", get(move || async move { figures::text(&figures.office).await }))
             .route("/healthz", get(move || async move { health.health() }))
             .route("/readyz", get(move || async move { readiness.readiness() }))
     }

@@ -44,7 +44,48 @@ pub(crate) fn count_call(call: String, begun: Instant, outcome: &'static str) {
 }
 
 /// Everything for Prometheus, in its text form.
-pub(crate) fn text(office: &Office) -> String {
+pub(crate) async fn text(office: &Office) -> String {
+    let mut text = of_node(office);
+    let crossings = of_crossings(office).await;
+    for (name, help, lines) in [
+        ("fen_crossings_open", "On the leader: transfers to other shards that are under way or reserved", 0),
+        ("fen_in_flight_minor_units", "On the leader: their money, by ledger", 1),
+    ]
+    .map(|(name, help, place)| (name, help, &crossings[place]))
+    {
+        if !lines.is_empty() {
+            write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{lines}").expect("a string takes it");
+        }
+    }
+    text
+}
+
+/// What is on its way from the shards that this node leads: how many transfers, and how much money.
+async fn of_crossings(office: &Office) -> [String; 2] {
+    let (mut counts, mut sums) = (String::new(), String::new());
+    let node = office.node.0;
+    for teller in office.router.tellers() {
+        let status = teller.group().status();
+        if !status.leads {
+            continue;
+        }
+        let of_shard = teller.group().peek(|machine| {
+            let crossings = machine.books().crossings();
+            (crossings.len(), crossings.in_flight())
+        });
+        // A shard that has stopped has no figures; its other ones say so.
+        let Ok((open, in_flight)) = of_shard.await else { continue };
+        let labels = format!("node=\"{node}\",group=\"{}\"", teller.group().id().0);
+        writeln!(counts, "fen_crossings_open{{{labels}}} {open}").expect("a string takes it");
+        for (ledger, sum) in in_flight {
+            writeln!(sums, "fen_in_flight_minor_units{{{labels},ledger=\"{ledger}\"}} {sum}")
+                .expect("a string takes it");
+        }
+    }
+    [counts, sums]
+}
+
+fn of_node(office: &Office) -> String {
     let mut text = RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default();
     let status = office.status();
     let mut gauge = |name: &str, help: &str, values: &mut dyn Iterator<Item = (String, u64)>| {

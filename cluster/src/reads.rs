@@ -85,6 +85,7 @@ impl Desk<'_> {
             Read::GeneralLedger(asked) => self.general_ledger(asked).await,
             Read::Portfolio => self.portfolio().await,
             Read::DayEndStatus => self.day_end_status().await,
+            Read::Feed(asked) => self.feed(asked).await,
         }
     }
 

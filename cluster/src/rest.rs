@@ -43,6 +43,7 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
         .route("/v1/loans/{what}", get(loan).post(loan_event))
         .route("/v1/loans/{what}/statement", get(reports::loan_statement))
         .route("/v1/day-ends", get(reports::day_end_status).post(day_end))
+        .route("/v1/feed", get(reports::feed))
         .route("/v1/general-ledger", get(reports::general_ledger))
         .route("/v1/portfolio", get(reports::portfolio))
         .route("/v1/trial-balance", get(trial_balance))

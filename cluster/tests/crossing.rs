@@ -4,12 +4,14 @@
 
 mod town;
 
-use fen_api::{Client, ClientFault};
+use fen_api::wire::FeedRequest;
+use fen_api::{Client, ClientFault, Feed};
 use fen_book::clearing::{Step, clearing_account, step_id};
 use fen_book::{
     Account, Amount, CreateTransferStatus as Status, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 use fen_cluster::Limits;
+use fen_ledger::Change;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use town::{BANK, CNY, Town, customer, pay, post};
@@ -228,4 +230,52 @@ async fn whoever_goes_away_in_mid_step_every_transfer_is_settled_once() {
         }
     }
     println!("{} transfers, each settled once", done.len());
+}
+
+/// What a feed tells of transfers from a position on, as often as it is told, until all is told or `wanted` are; and the
+/// position of the last page.
+async fn told(mut feed: Feed, wanted: usize) -> (BTreeMap<u128, u32>, String) {
+    let (mut seen, mut position) = (BTreeMap::new(), String::new());
+    while seen.len() < wanted {
+        let Some(page) = feed.page().await.unwrap() else { break };
+        for change in &page.changes {
+            if let Some(Change::Transfer(transfer)) = fen_api::feed::change(change).unwrap() {
+                *seen.entry(transfer.id.get()).or_default() += 1;
+            }
+        }
+        position = page.position;
+    }
+    (seen, position)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_tells_every_change_once_and_waits_for_what_comes() {
+    let mut town = funded().await;
+    let client = town.client.clone();
+    let asked = |from: &str, follow| FeedRequest { from: from.to_owned(), follow, ..FeedRequest::default() };
+    let (all, position) = told(client.feed(asked("", false)), usize::MAX).await;
+    assert_eq!(all, (1..=CUSTOMERS).map(|id| (u128::from(id), 1)).collect());
+    let (none, same) = told(client.feed(asked(&position, false)), usize::MAX).await;
+    assert_eq!((none.len(), same.as_str()), (0, position.as_str()), "nothing happened since");
+    let filtered = FeedRequest { code: Some(99), ..asked("", false) };
+    let (none, same) = told(client.feed(filtered), usize::MAX).await;
+    assert_eq!((none.len(), same.as_str()), (0, position.as_str()), "what is left out moves it on too");
+    for position in ["9:0.0.0", "1:9999.0.7", "what"] {
+        let refused = client.feed(asked(position, false)).page().await;
+        assert!(matches!(&refused, Err(ClientFault::Refused(_))), "{position}: {refused:?}");
+    }
+
+    let reading = tokio::spawn(told(client.feed(asked(&position, true)), 60));
+    for id in 0..60_u64 {
+        if id == 30 {
+            let leader = town.leader_of(1).unwrap();
+            town.kill(leader);
+            town.start(leader).await;
+        }
+        let transfer = pay(u128::from(2_000 + id), BANK, customer(1 + id % CUSTOMERS), 1);
+        assert!(matches!(post(&client, transfer).await, Status::Created | Status::Exists));
+    }
+    let reading = tokio::time::timeout(Duration::from_secs(30), reading);
+    let (followed, _) = reading.await.expect("what happens is told").unwrap();
+    assert_eq!(followed, (2_000..2_060).map(|id| (id, 1)).collect());
 }

@@ -3,14 +3,16 @@
 //! Each line bears the position behind it: a reader that was interrupted goes on from the last one that it has dealt
 //! with, and so gets every change at least once. Tested by `ops/tests/feed.rs`.
 
+use crate::desk::{Books, Place};
 use crate::exit::{Exit, Failure, say};
 use crate::faults::{open_existing, refused_or_broken};
 use crate::ids;
+use crate::reach::{Reach, failure, wait};
 use clap::Args;
-use fen_json::reply::Answer;
-use fen_ledger::{Change, FeedAsked, FeedPosition};
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use fen_api::{records, wire};
+use fen_json::report;
+use fen_ledger::{FeedAsked, FeedPosition};
+use std::path::Path;
 
 /// Prints what happened since a position as NDJSON: accounts opened, transfers, expiries, spent ids.
 #[derive(Args, Debug)]
@@ -18,14 +20,20 @@ use std::path::PathBuf;
   fen feed --data ./books                          all of history
   fen feed --data ./books --from POSITION          what came behind a line that bore this position
   fen feed --data ./books --ledger 156 --code 9101
+  fen feed --endpoint 127.0.0.1:7001 --certificates fen-dev --follow
+
+Of a cluster each shard's changes come in its own order; a position names every shard's. Where a node goes away in
+mid-stream, the next one goes on behind the last page.
 
 Every line is {\"position\", \"change\", \"account\" or \"transfer\"}; changes are opened, transfer, expired and burned.
 A piece of history that cannot be read is a line {\"position\", \"gap\"} with the records that are missing, and the
 feed goes on behind it; the command then exits 1.")]
 pub(crate) struct Arguments {
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    books: Books,
+    /// Wait for what comes, instead of ending when all is told; with --endpoint.
+    #[arg(long)]
+    follow: bool,
     /// The position of the last line that was dealt with.
     #[arg(long, value_name = "POSITION")]
     from: Option<String>,
@@ -48,6 +56,17 @@ const PAGE: u32 = 8_189;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match arguments.books.place() {
+        Place::Directory(data) => of_directory(arguments, data),
+        Place::Cluster(reach) => wait(of_cluster(arguments, &reach)),
+    }
+}
+
+fn of_directory(arguments: &Arguments, data: &Path) -> Result<Exit, Failure> {
+    if arguments.follow {
+        return Err(Failure::usage("--follow: a data directory changes only while no feed holds it open")
+            .mend("follow a running cluster with --endpoint, or ask again with --from"));
+    }
     let from = arguments.from.as_deref().map_or(Ok(FeedPosition::BEGIN), str::parse);
     let from = from.map_err(|fault| Failure::usage(format!("--from: {fault}")))?;
     let mut asked = FeedAsked {
@@ -57,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         code: arguments.code,
         product: arguments.product,
     };
-    let ledger = open_existing(&arguments.data)?;
+    let ledger = open_existing(data)?;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut exit = Exit::Done;
     while left > 0 {
@@ -65,15 +84,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let page = ledger.feed(&asked).map_err(|fault| refused_or_broken(&fault))?;
         let mut out = String::new();
         for (position, change) in &page.changes {
-            line(&mut out, position, change);
+            report::feed::change(&mut out, &position.to_string(), change);
         }
         for gap in &page.gaps {
-            let records = format!("{} to {}", gap.records.start, gap.records.end.get().saturating_sub(1));
-            let gap = serde_json::json!({
-                "position": page.next.to_string(),
-                "gap": { "records": records, "reason": gap.reason.to_string() },
-            });
-            writeln!(out, "{gap}").expect("writing to a string cannot fail");
+            let records = (gap.records.start.get(), gap.records.end.get().saturating_sub(1));
+            report::feed::gap(&mut out, &page.next.to_string(), records, &gap.reason);
             exit = Exit::Refused;
         }
         say(&out)?;
@@ -86,18 +101,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn line(out: &mut String, position: &FeedPosition, change: &Change) {
-    let (kind, field) = match change {
-        Change::Opened(_) => ("opened", "account"),
-        Change::Transfer(_) => ("transfer", "transfer"),
-        Change::Expired(_) => ("expired", "transfer"),
-        Change::Burned(_) => ("burned", "transfer"),
+async fn of_cluster(arguments: &Arguments, reach: &Reach) -> Result<Exit, Failure> {
+    let asked = wire::FeedRequest {
+        from: arguments.from.clone().unwrap_or_default(),
+        ledger: arguments.ledger,
+        code: arguments.code.map(u32::from),
+        product_id: arguments.product.map(|id| records::halves(id).unwrap_or_default()),
+        follow: arguments.follow,
+        limit: 0,
     };
-    write!(out, "{{\"position\":\"{position}\",\"change\":\"{kind}\",\"{field}\":")
-        .expect("writing to a string cannot fail");
-    match change {
-        Change::Opened(account) => account.write(out),
-        Change::Transfer(record) | Change::Expired(record) | Change::Burned(record) => record.write(out),
+    let mut feed = reach.client()?.feed(asked);
+    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    let mut exit = Exit::Done;
+    while left > 0 {
+        let Some(page) = feed.page().await.map_err(failure)? else { break };
+        let mut out = String::new();
+        let changes = page.changes.iter().take(usize::try_from(left).unwrap_or(usize::MAX));
+        for message in changes {
+            left -= 1;
+            let change = fen_api::feed::change(message)
+                .map_err(|reason| Failure::unreachable(format!("a change cannot be read: {reason}")))?;
+            if let Some(change) = change {
+                report::feed::change(&mut out, &message.position, &change);
+            }
+        }
+        for gap in &page.gaps {
+            let records = (gap.first_record, gap.last_record);
+            report::feed::gap(&mut out, &page.position, records, &gap.reason);
+            exit = Exit::Refused;
+        }
+        say(&out)?;
     }
-    out.push_str("}\n");
+    Ok(exit)
 }

@@ -94,6 +94,13 @@ async fn people_and_tools_call_it_in_json() {
     assert_eq!(get(&at, "/v1/day-ends").1["last_closed"], "2026-04-02");
     assert_eq!(get(&at, "/v1/accounts/2/statement?form=2026-03-01").1["error"]["field"], "form");
     assert_eq!(get(&at, "/v1/accounts/77/statement").0, 404);
+    let (status, head, lines) = request(&at, "GET", "/v1/feed?ledger=156&code=1", "", "");
+    assert!(status == 200 && head.contains("application/x-ndjson"), "{head}");
+    assert!(lines.contains("\"change\":\"transfer\",\"transfer\":{\"id\":\"9\""), "{lines}");
+    assert_eq!(get(&at, "/v1/feed?form=1").1["error"]["field"], "form");
+    assert!(
+        request(&at, "GET", "/metrics", "", "").2.contains("fen_crossings_open{node=\"1\",group=\"1\"} 0")
+    );
 
     // Mistakes are named; what is not there is not there.
     let (status, reply) = post(&at, "/v1/transfers", &json!({"events": [{"flags": ["pending", "pendig"]}]}));

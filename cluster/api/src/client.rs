@@ -327,7 +327,7 @@ impl Nodes {
 }
 
 /// Whether another node, or the same one later, may give another answer.
-fn worth_asking_again(code: Code) -> bool {
+pub(crate) fn worth_asking_again(code: Code) -> bool {
     match code {
         Code::Unavailable
         | Code::DeadlineExceeded

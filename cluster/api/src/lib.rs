@@ -7,6 +7,7 @@ pub mod answers;
 mod calls;
 pub mod client;
 pub mod fault;
+pub mod feed;
 pub mod records;
 pub mod reports;
 pub mod statements;
@@ -26,6 +27,7 @@ pub mod wire {
 
 pub use client::{Client, ClientOptions, ClientSecurity};
 pub use fault::ClientFault;
+pub use feed::Feed;
 
 /// The longest message on the wire, either way: a full batch of records and its frame.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

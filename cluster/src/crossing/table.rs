@@ -1,6 +1,7 @@
 //! The crossings that are open on their source shard: part of the shard's replicated state.
 
-use fen_book::{Amount, Book, Transfer, TransferFlags, TransferId};
+use fen_book::{Amount, Book, LedgerCode, Transfer, TransferFlags, TransferId};
+use fen_ledger::Total;
 use fen_store::checkpoint::PAGE_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -105,6 +106,15 @@ impl Crossings {
     /// All of them, in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Crossing> {
         self.rows.values().map(|row| &row.crossing)
+    }
+
+    /// What is on its way, or reserved for it, by ledger.
+    pub fn in_flight(&self) -> BTreeMap<LedgerCode, Total> {
+        let mut sums: BTreeMap<LedgerCode, Total> = BTreeMap::new();
+        for crossing in self.iter() {
+            sums.entry(crossing.asked.ledger).or_default().add(crossing.asked.amount);
+        }
+        sums
     }
 
     /// The open crossing of a transfer.

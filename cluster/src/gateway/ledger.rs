@@ -7,7 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use fen_api::records::{self, PackedResult};
 use fen_api::wire::ledger_server::Ledger;
 use fen_api::{reports, wire};
+use futures_util::{Stream, stream};
 use prost::Message;
+use std::pin::Pin;
 use tonic::{Request, Response, Status};
 use zerocopy::IntoBytes;
 
@@ -223,5 +225,16 @@ impl Ledger for Gateway {
         let call = Call::of(request.metadata());
         let told = self.day_end_status(&call).await.map_err(status)?;
         Ok(Self::read_response(reports::day_end_message(&told), &call))
+    }
+
+    type FeedStream = Pin<Box<dyn Stream<Item = Result<wire::FeedPage, Status>> + Send>>;
+
+    async fn feed(&self, request: Request<wire::FeedRequest>) -> Reply<Self::FeedStream> {
+        let told = Self::feed(self, &request.into_inner()).map_err(status)?;
+        let pages = stream::unfold(told, |mut told| async {
+            let page = told.recv().await?.map_err(status);
+            Some((page, told))
+        });
+        Ok(Response::new(Box::pin(pages)))
     }
 }

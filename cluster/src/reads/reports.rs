@@ -5,10 +5,14 @@ use super::{Desk, encoded};
 use crate::fault::ServeFault;
 use crate::route::{Home, home};
 use bytes::Bytes;
-use fen_api::{records, reports, statements, wire};
+use fen_api::{feed, records, reports, statements, wire};
 use fen_book::{Account, Book, BusinessDate};
 use fen_ledger::reports::TrialBalance;
 use fen_ledger::{Cursor, as_of, loan_posting, loan_postings, statement};
+use std::time::Duration;
+
+/// How long a shard that has nothing new waits for it before it says so.
+const FEED_WAIT: Duration = Duration::from_millis(500);
 
 impl Desk<'_> {
     pub(super) async fn statement(&self, message: wire::StatementRequest) -> Result<Bytes, ServeFault> {
@@ -48,6 +52,22 @@ impl Desk<'_> {
             None => self.look(|machine| part(fen_ledger::reports::accounts(machine.shard().book()))).await?,
         };
         Ok(encoded(&part))
+    }
+
+    pub(super) async fn feed(&self, message: wire::FeedRequest) -> Result<Bytes, ServeFault> {
+        let asked = feed::feed_asked(&message).map_err(ServeFault::Refused)?;
+        let page = move |past: &_| fen_ledger::feed::page(past, &asked);
+        let group = self.teller.group();
+        let applied = group.status().applied;
+        let mut told = self.history(page).await?;
+        let has_news = told.next != asked.from || !told.gaps.is_empty();
+        if message.follow && !has_news && told.is_end {
+            let moved = group.wait_for(FEED_WAIT, |status| status.applied > applied).await;
+            if moved.is_ok() {
+                told = self.history(page).await?;
+            }
+        }
+        Ok(encoded(&feed::feed_page_message(group.id().0, &told)))
     }
 
     pub(super) async fn portfolio(&self) -> Result<Bytes, ServeFault> {

@@ -3,14 +3,16 @@
 use super::{Place, call, error, json, trouble};
 use crate::fault::ServeFault;
 use crate::gateway::{Call, Gateway, Trouble};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
-use fen_api::{AGE_KEY, records, reports, statements, wire};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fen_api::{AGE_KEY, feed, records, reports, statements, wire};
 use fen_book::BusinessDate;
 use fen_json::{Json, Wrong, report};
 use fen_ledger::Period;
 use fen_terms::Day;
+use futures_util::stream;
 use std::borrow::Cow;
 
 /// Lines of a statement where the caller says nothing.
@@ -175,6 +177,51 @@ pub(super) async fn day_end_status(State(gateway): State<Gateway>, headers: Head
     let call = call(&headers);
     let told = async { Ok(Some(report::day_end_status(&gateway.day_end_status(&call).await?))) };
     answer(told.await, &call)
+}
+
+/// What happened, one object a line, for as long as the reader reads.
+pub(super) async fn feed(State(gateway): State<Gateway>, RawQuery(query): RawQuery) -> Response {
+    let begin = || {
+        let query = Query::of(query.as_deref(), &["from", "follow", "ledger", "code", "product"])?;
+        let number = |name: &str| {
+            let read = query.text(name).map(str::parse::<u32>).transpose();
+            read.map_err(|_| wrong(name, "must be a number"))
+        };
+        let product = query.text("product").map(id).transpose()?;
+        let asked = wire::FeedRequest {
+            from: query.text("from").unwrap_or_default().to_owned(),
+            ledger: number("ledger")?,
+            code: number("code")?,
+            product_id: product.map(|id| records::halves(id).unwrap_or_default()),
+            follow: query.is_set("follow")?,
+            limit: 0,
+        };
+        Ok(gateway.feed(&asked)?)
+    };
+    match begin() {
+        Err(reason) => trouble(&reason),
+        Ok(told) => {
+            let lines = stream::unfold(told, |mut told| async {
+                let page = told.recv().await?;
+                Some((page.and_then(|page| lines(&page)).map(Bytes::from), told))
+            });
+            let body = Body::from_stream(lines);
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+        }
+    }
+}
+
+fn lines(page: &wire::FeedPage) -> Result<String, ServeFault> {
+    let mut out = String::new();
+    for message in &page.changes {
+        if let Some(change) = feed::change(message).map_err(ServeFault::Unavailable)? {
+            report::feed::change(&mut out, &message.position, &change);
+        }
+    }
+    for gap in &page.gaps {
+        report::feed::gap(&mut out, &page.position, (gap.first_record, gap.last_record), &gap.reason);
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reports in JSON, as `fen ... --json` prints them and REST answers them: the trial balance, the portfolio, statements,
-//! how far day-end is. Amounts are in minor units, as strings; dates like 2026-03-02.
+//! how far day-end is, and the lines of the change feed. Amounts are in minor units, as strings; dates like 2026-03-02.
 
+pub mod feed;
 mod portfolio;
 mod statement;
 
