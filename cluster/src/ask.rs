@@ -71,6 +71,8 @@ pub enum Read {
     /// A page of what happened on this shard; the positions are its own. With `follow` it waits for a moment where there
     /// is nothing new. Answered by [`wire::FeedPage`].
     Feed(wire::FeedRequest),
+    /// Adds up what has crossed to and from other shards; answered by [`wire::ClearingPart`].
+    Clearing,
 }
 
 /// What concerns a group's members.
@@ -166,6 +168,7 @@ impl Read {
             | Self::GeneralLedger(_)
             | Self::Portfolio
             | Self::Feed(_)
+            | Self::Clearing
             | Self::QueryAccounts(_)
             | Self::QueryTransfers(_) => true,
             Self::Accounts(_)
@@ -202,6 +205,7 @@ impl Read {
             Self::Portfolio => bytes.put_u8(80),
             Self::DayEndStatus => bytes.put_u8(81),
             Self::Feed(asked) => put(bytes, 82, asked),
+            Self::Clearing => bytes.put_u8(83),
         }
     }
 
@@ -226,6 +230,7 @@ impl Read {
             80 => Ok(Self::Portfolio),
             81 => Ok(Self::DayEndStatus),
             82 => read(bytes).map(Self::Feed),
+            83 => Ok(Self::Clearing),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }

@@ -4,6 +4,7 @@
 //! `submit`, `look`, `reports`, `feed` and `loans` are the same for all; `parts` tells the statement of an account that has a
 //! part on every shard.
 
+mod clearing;
 mod cluster;
 mod execute;
 mod feed;

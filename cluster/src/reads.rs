@@ -4,8 +4,11 @@
 //! Young records come from the book, on the machine's thread; sealed ones from the journal, on a thread that may wait
 //! for the disk.
 
+mod clearing;
 mod past;
 mod reports;
+
+pub(crate) use clearing::pair;
 
 use crate::ask::{Ask, Read};
 use crate::books::Books;
@@ -86,6 +89,7 @@ impl Desk<'_> {
             Read::Portfolio => self.portfolio().await,
             Read::DayEndStatus => self.day_end_status().await,
             Read::Feed(asked) => self.feed(asked).await,
+            Read::Clearing => self.clearing().await,
         }
     }
 

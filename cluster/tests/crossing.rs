@@ -106,6 +106,9 @@ async fn a_transfer_between_shards_looks_like_any_other() {
     let meddling = client.create_transfers(&[pay(6_004, anna, clearing, 1)]).await;
     assert!(matches!(meddling, Err(ClientFault::Refused(reason)) if reason.contains("event 0")));
     clearing_is_empty(client).await;
+    let found = client.verify().await.unwrap();
+    assert!(found.faults.is_empty(), "{:?}", found.faults);
+    assert!(found.crossed > 50, "{} of 200 have crossed", found.crossed);
 }
 
 /// Two customers on different shards: a transfer between them has a leg.

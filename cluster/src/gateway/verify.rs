@@ -1,4 +1,4 @@
-//! Every member of every shard adds its books up again, and the members are held against each other.
+//! Every member of every shard adds its books up again, the members are held against each other, and the shards too.
 
 use super::{Call, Gateway, not_founded};
 use crate::ask::{self, Read};
@@ -27,6 +27,11 @@ impl Gateway {
             let group = GroupId(shard.group);
             let (members, faults) = self.verify_shard(group, &shard.holders, call.deadline).await;
             reply.members.extend(members);
+            reply.faults.extend(faults);
+        }
+        if directory.shards.len() > 1 {
+            let (crossed, faults) = self.verify_clearing(call).await;
+            reply.crossed = crossed;
             reply.faults.extend(faults);
         }
         Ok(reply)

@@ -19,6 +19,9 @@ pub(super) fn run(reach: &Reach, begun: Instant, json: bool) -> Result<Exit, Fai
     let (audit, digest) = joined(&reply)?;
     let finding = Finding { audit: &audit, digest: &digest, seconds: begun.elapsed().as_secs_f64() };
     say(&if json { finding.json()? } else { finding.words(Path::new("the cluster")) })?;
+    if !json && finding.is_right() && reply.crossed > 0 {
+        say(&format!("{} transfers between shards, each settled once\n", print::count(reply.crossed)))?;
+    }
     Ok(if finding.is_right() { Exit::Done } else { Exit::Refused })
 }
 
