@@ -14,6 +14,11 @@ pub enum Ask {
     Submit(PackedCommand),
     /// A change of the directory, for the directory's group only; answered by nothing, or by the reason of a refusal.
     Change(Bytes),
+    /// An order to the registry of payment files, for the directory's group only; answered by a
+    /// [`fen_book::batches::BatchReply`].
+    Batch(Bytes),
+    /// The files of the registry; of the directory's group too. Answered by [`wire::BatchList`].
+    Batches(wire::BatchQuery),
     /// What the directory's leader is about to do; answered by [`wire::PlanReply`].
     Plan,
     /// Up to where the leader has applied, confirmed by a majority; answered by a little-endian `u64`.
@@ -56,6 +61,8 @@ pub enum Read {
     Audit,
     /// What this shard said to the legs of transfers; answered by [`crate::crossing::orders::Verdict`]s.
     Verdicts(wire::Ids),
+    /// Answered by [`wire::MovedReply`].
+    Moved(wire::MovedQuery),
     /// Answered by the business date as a little-endian `i32`, or by nothing where there is none yet.
     BusinessDate,
     /// A page of this shard's part; the cursor is its own. Answered by [`wire::Statement`].
@@ -120,6 +127,11 @@ impl Ask {
                 bytes.put_u8(10);
                 bytes.put_slice(batch);
             }
+            Self::Batch(order) => {
+                bytes.put_u8(20);
+                bytes.put_slice(order);
+            }
+            Self::Batches(query) => put(&mut bytes, 21, query),
             Self::Read(read) => read.put(&mut bytes),
             Self::Near(read) => {
                 bytes.put_u8(NEAR);
@@ -148,6 +160,8 @@ impl Ask {
             8 => read(bytes).map(Members::HandOver).map(Self::Members),
             9 => read(bytes).map(Members::Dismiss).map(Self::Members),
             10 => Ok(Self::Cross(bytes)),
+            20 => Ok(Self::Batch(bytes)),
+            21 => read(bytes).map(Self::Batches),
             NEAR if !bytes.is_empty() => {
                 let number = bytes.get_u8();
                 Read::decode(number, bytes).map(Self::Near)
@@ -179,6 +193,7 @@ impl Read {
             | Self::Loans(_)
             | Self::LoansHere(_)
             | Self::Verdicts(_)
+            | Self::Moved(_)
             | Self::BusinessDate
             | Self::DayEndStatus => false,
         }
@@ -206,6 +221,7 @@ impl Read {
             Self::DayEndStatus => bytes.put_u8(81),
             Self::Feed(asked) => put(bytes, 82, asked),
             Self::Clearing => bytes.put_u8(83),
+            Self::Moved(query) => put(bytes, 96, query),
         }
     }
 
@@ -231,6 +247,7 @@ impl Read {
             81 => Ok(Self::DayEndStatus),
             82 => read(bytes).map(Self::Feed),
             83 => Ok(Self::Clearing),
+            96 => read(bytes).map(Self::Moved),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
     }
@@ -302,6 +319,8 @@ mod tests {
         let all = [
             Ask::Submit(PackedCommand { kind: 7, body: Bytes::from_static(b"abc") }),
             Ask::Change(Bytes::from_static(b"{}")),
+            Ask::Batch(Bytes::from_static(b"abc")),
+            Ask::Batches(wire::BatchQuery { limit: 9, ..wire::BatchQuery::default() }),
             Ask::Plan,
             Ask::ReadIndex,
             Ask::Members(Members::Standing),

@@ -1,5 +1,5 @@
 //! Group 0: who holds what, and what shall become of it. Nodes, shards and their members, which slot lies on which
-//! shard, the products, and the days that are closed.
+//! shard, the products, the days that are closed, and beside them the registry of payment files.
 //!
 //! It is small, and changes seldom; every node holds all of it. Its commands and its image are JSON with a version,
 //! so that a person can read them and an older node can refuse what it does not know.
@@ -13,6 +13,7 @@ mod machine;
 
 pub use change::Change;
 pub use machine::DirectoryMachine;
+pub(crate) use machine::registry_parcel;
 
 use crate::route::Slot;
 use fen_net::NodeId;

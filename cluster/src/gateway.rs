@@ -1,9 +1,10 @@
 //! What clients call, on every node: splits batches by shard, passes each part to its leader, joins the answers.
 //!
-//! `ledger` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them
-//! `submit`, `look`, `reports`, `feed` and `loans` are the same for all; `parts` tells the statement of an account that has a
-//! part on every shard.
+//! `ledger`, `batches` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them `submit`,
+//! `look`, `reports`, `feed` and `loans` are the same for all; `parts` tells the statement of an account that has a part
+//! on every shard.
 
+mod batches;
 mod clearing;
 mod cluster;
 mod execute;

@@ -185,7 +185,7 @@ impl Node {
         let failed = scribe.failed();
         let links = Links::over(world.wire.clone(), cluster, node, security.clone());
         let (machine, changes) = DirectoryMachine::open(world.disk.clone(), Path::new("directory"))?;
-        let router = Router::new(node, links.clone(), changes.clone());
+        let router = Router::new(node, links.clone(), changes.clone(), world.clock.clone());
         let groups = Groups::new(world.disk.clone(), PathBuf::from("incoming"), Arc::new(router.clone()))?;
         let builder = Builder { config, world, scribe, links, groups, router };
         let directory = Group::start(&builder.site(), GroupId::DIRECTORY, machine).await?;

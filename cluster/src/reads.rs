@@ -56,7 +56,9 @@ impl Teller {
                 let index = self.group().read_index().await?;
                 Ok(Bytes::copy_from_slice(&index.to_le_bytes()))
             }
-            Ask::Change(_) | Ask::Plan => Err(ServeFault::Refused("a shard is not the directory".to_owned())),
+            Ask::Change(_) | Ask::Plan | Ask::Batch(_) | Ask::Batches(_) => {
+                Err(ServeFault::Refused("a shard is not the directory".to_owned()))
+            }
             Ask::Members(members) => membership::serve(self.group(), members).await,
             Ask::Read(read) => Desk { teller: self, from: Asked::Leader }.answer(read).await,
             Ask::Near(read) => Desk { teller: self, from: Asked::Member }.answer(read).await,
@@ -77,6 +79,7 @@ impl Desk<'_> {
             Read::Loans(ids) => self.loans(ids).await,
             Read::LoansHere(ids) => self.loans_here(ids).await,
             Read::Verdicts(ids) => self.verdicts(ids).await,
+            Read::Moved(query) => self.moved(query).await,
             Read::Totals => Ok(encoded(&self.look(|shard| totals(shard.shard().book())).await?)),
             Read::Audit => Ok(encoded(&self.look(|machine| audit(machine.books())).await?)),
             Read::BusinessDate => {
@@ -219,6 +222,25 @@ impl Desk<'_> {
             }),
         };
         Ok(encoded(&wire::LoanDocuments { found: views.await?.iter().map(document).collect() }))
+    }
+
+    async fn moved(&self, query: wire::MovedQuery) -> Result<Bytes, ServeFault> {
+        let loan = records::wide(query.loan);
+        let view = self.look(move |shard| {
+            let book = shard.shard().book();
+            book.loans().view(loan, book.accounts())
+        });
+        let view = view.await?;
+        let moved = |event: wire::Uint128| wire::MovedAmount {
+            amount: view
+                .as_ref()
+                .and_then(|view| view.moved_by(records::wide(Some(event))))
+                .and_then(|amount| records::halves(amount.get())),
+        };
+        Ok(encoded(&wire::MovedReply {
+            account_id: view.as_ref().and_then(|view| records::halves(view.account_id.get())),
+            amounts: query.events.into_iter().map(moved).collect(),
+        }))
     }
 
     async fn loans_here(&self, ids: wire::Ids) -> Result<Bytes, ServeFault> {

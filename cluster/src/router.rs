@@ -1,12 +1,15 @@
 //! Finds the node that leads a shard and asks it, wherever it is, until there is an answer or no time left.
 
 use crate::ask::{self, Ask, Members, Read};
-use crate::directory::{Change, Directory, DirectoryMachine};
+use crate::clock::Clock;
+use crate::directory::{Change, Directory, DirectoryMachine, registry_parcel};
 use crate::fault::ServeFault;
 use crate::steward::Plan;
 use crate::teller::Teller;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use fen_api::wire;
+use fen_api::batches::{ENTRIES_MAX, entry_message};
+use fen_api::{records, wire};
+use fen_book::batches::{BatchEntry, Batches};
 use fen_net::{Lane, Links, NetFault, NodeId};
 use fen_raft::{Group, GroupFault, GroupId, Parcel, Serve};
 use prost::Message;
@@ -38,6 +41,8 @@ pub struct Router {
     tellers: Arc<RwLock<HashMap<GroupId, Teller>>>,
     directory_group: Arc<RwLock<Option<Group<DirectoryMachine>>>>,
     plan: Arc<Mutex<Plan>>,
+    /// Stamps what goes into the registry of files.
+    clock: Arc<dyn Clock>,
     /// When this node last had all of a shard.
     heard: Arc<Mutex<HashMap<GroupId, Instant>>>,
 }
@@ -52,7 +57,12 @@ pub struct Answered {
 
 impl Router {
     /// For a node that sees the cluster through `directory`.
-    pub fn new(node: NodeId, links: Links, directory: watch::Receiver<Arc<Directory>>) -> Self {
+    pub fn new(
+        node: NodeId,
+        links: Links,
+        directory: watch::Receiver<Arc<Directory>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             node,
             links,
@@ -60,6 +70,7 @@ impl Router {
             tellers: Arc::default(),
             directory_group: Arc::default(),
             plan: Arc::default(),
+            clock,
             heard: Arc::default(),
         }
     }
@@ -167,6 +178,11 @@ impl Router {
         let group = self.directory_group().ok_or(GroupFault::NotLeader { leader: None })?;
         match question {
             Ask::Change(change) => Ok(group.propose(Parcel { stamp: 0, body: change }).await?.0),
+            Ask::Batch(order) => Ok(group.propose(registry_parcel(self.clock.now(), &order)).await?.0),
+            Ask::Batches(query) => {
+                let listed = group.read(move |machine| list(machine.batches(), &query)).await?;
+                Ok(Bytes::from(listed.encode_to_vec()))
+            }
             Ask::Plan => {
                 // Only the leader has a plan; asking for it finds out who that is.
                 group.read_index().await?;
@@ -369,6 +385,15 @@ impl Router {
             Err(fault) => Err(ServeFault::Unavailable(fault.to_string())),
         }
     }
+}
+
+/// Files of the registry that a query asks for.
+fn list(batches: &Batches, query: &wire::BatchQuery) -> wire::BatchList {
+    let is_asked_for =
+        |entry: &&BatchEntry| query.message_id.is_empty() || query.message_id == entry.file.message_id;
+    let most = usize::try_from(query.limit.min(ENTRIES_MAX)).unwrap_or(0);
+    let found = batches.after(records::wide(query.after)).filter(is_asked_for).take(most);
+    wire::BatchList { entries: found.map(entry_message).collect(), business_date: None }
 }
 
 fn refusal(reason: &Bytes) -> Result<(), ServeFault> {

@@ -5,7 +5,10 @@
 //!
 //! **Deliberately absent.** Formats, checks and execution: they are `fen-batch`'s.
 
+mod place;
 mod told;
+
+pub(crate) use place::Place;
 
 use crate::exit::{Exit, Failure, say};
 use crate::faults::open;
@@ -17,10 +20,11 @@ use fen_batch::reason::{FileFault, Reason};
 use fen_batch::report::statement::{self, StatementFault};
 use fen_batch::report::{ReportFault, lines, status_report};
 use fen_batch::rules::Rules;
-use fen_batch::run::{Ended, Job, run as carry_out};
+use fen_batch::run::Ended;
 use fen_book::batches::{BatchEntry, BatchOrder, BatchState, BatchStatus};
-use fen_ledger::{AccountId, Direction, Ledger, StatementAsked};
+use fen_ledger::{AccountId, Direction, EVENTS_MAX, StatementAsked};
 use fen_terms::Day;
+use place::{Bank, fault_of_books};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -38,6 +42,7 @@ const STATEMENT_PAGE: u32 = 4_096;
   fen batch status --data ./books
   fen batch result LOANS-2026-03 --data ./books --form pain.002 --out answer.xml
   fen batch statement 1001 --from 2026-03-02 --data ./books
+  fen batch submit salaries.xml --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Files are pain.001.001.09/.11, pain.008.001.08/.10, CSV or NDJSON; which, they tell by how they begin.
 A file that is sent again, or was cut off, goes on where it was; nothing of it is done twice.")]
@@ -68,6 +73,12 @@ struct Check {
     /// The data directory; with it, the message id is looked up too.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A running cluster, where the message id is looked up.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
 }
 
 /// Submit a file, and carry out what of it is due. Submitted again, it goes on where it was.
@@ -77,9 +88,8 @@ struct Check {
 struct Submit {
     #[command(flatten)]
     file: FileArguments,
-    /// The data directory; it is made if it does not exist.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Who submits it; a second person may have to release it.
     #[arg(long, value_name = "NAME", default_value = "")]
     by: String,
@@ -107,9 +117,8 @@ struct FileArguments {
 struct Status {
     /// The file's message id; all files without it.
     message_id: Option<String>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Write what became of a file's items.
@@ -125,9 +134,8 @@ struct ResultOf {
     /// Who made the file, where several parties have one of that id.
     #[arg(long, value_name = "NAME")]
     initiator: Option<String>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// The answer's form.
     #[arg(long, value_enum, default_value_t = Form::Csv)]
     form: Form,
@@ -157,9 +165,8 @@ struct Decide {
     /// Who made the file, where several parties have one of that id.
     #[arg(long, value_name = "NAME")]
     initiator: Option<String>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Who decides.
     #[arg(long, value_name = "NAME", default_value = "")]
     by: String,
@@ -170,9 +177,8 @@ struct Decide {
 #[command(after_help = "Example:
   fen batch run --data ./books")]
 struct RunDue {
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Write an account's statement (camt.053), or what was debited and credited (camt.054), of some days.
@@ -215,41 +221,38 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         Command::Check(arguments) => check(arguments, json),
         Command::Submit(arguments) => submit(arguments, json),
         Command::Status(arguments) => {
-            let ledger = open(&arguments.data)?;
-            let mut entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+            let bank = arguments.place.open_existing()?;
+            let entries = bank.books.batches(arguments.message_id.as_deref());
+            let mut entries = entries.map_err(|fault| fault_of_books(&fault))?;
             entries.sort_by_key(|entry| entry.submitted_at);
-            if let Some(id) = &arguments.message_id {
-                entries.retain(|entry| entry.file.message_id == *id);
-                if entries.is_empty() {
-                    return Err(unknown(id));
-                }
+            if let (Some(id), true) = (&arguments.message_id, entries.is_empty()) {
+                return Err(unknown(id));
             }
             say(&if json { told::json(&entries) } else { told::table(&entries) })?;
             Ok(Exit::Done)
         }
         Command::Result(arguments) => result(arguments),
         Command::Release(arguments) => {
-            let ledger = open(&arguments.data)?;
-            let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
+            let bank = arguments.place.open_existing()?;
+            let entry = find(&*bank.books, &arguments.message_id, arguments.initiator.as_deref())?;
             let order = BatchOrder::Release { key: entry.file.key, by: arguments.by.clone() };
-            let entry = decide(&ledger, &order)?;
-            go_on(&ledger, &desk(&arguments.data), &entry, json)
+            let entry = decide(&*bank.books, &order)?;
+            go_on(&bank, &entry, json)
         }
         Command::Cancel(arguments) => {
-            let ledger = open(&arguments.data)?;
-            let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
+            let bank = arguments.place.open_existing()?;
+            let entry = find(&*bank.books, &arguments.message_id, arguments.initiator.as_deref())?;
             let order = BatchOrder::Cancel { key: entry.file.key, by: arguments.by.clone() };
-            let entry = decide(&ledger, &order)?;
+            let entry = decide(&*bank.books, &order)?;
+            if entry.state == BatchState::Voids {
+                return go_on(&bank, &entry, json);
+            }
             say(&if json { told::json(std::slice::from_ref(&entry)) } else { told::table(&[entry]) })?;
             Ok(Exit::Done)
         }
         Command::Run(arguments) => run_due(arguments, json),
         Command::Statement(arguments) => statement_of(arguments),
     }
-}
-
-fn desk(data: &Path) -> Desk {
-    Desk::new(data.join("batches"))
 }
 
 fn unknown(id: &str) -> Failure {
@@ -280,38 +283,46 @@ fn now(rules: &Rules) -> (Day, u16) {
 }
 
 /// The bank's day, or before its first one the calendar's.
-fn today(books: &impl Books, rules: &Rules) -> Result<(Day, u16), Failure> {
+fn today(books: &dyn Books, rules: &Rules) -> Result<(Day, u16), Failure> {
     let (day, minutes) = now(rules);
-    let known = books.business_date().map_err(|fault| books_fault(&fault))?;
+    let known = books.business_date().map_err(|fault| fault_of_books(&fault))?;
     Ok((known.and_then(|date| Day::from_number(date.get())).unwrap_or(day), minutes))
 }
 
-fn books_fault(fault: &fen_batch::books::BooksFault) -> Failure {
-    Failure::unreachable(fault.to_string()).mend("what was done is kept; give the same command again")
+impl Check {
+    /// The books in which a message id is looked up, where some are named.
+    fn bank(&self) -> Result<Option<Bank>, Failure> {
+        if self.data.is_none() && self.endpoint.is_empty() {
+            return Ok(None);
+        }
+        Place::of(self.data.clone(), self.endpoint.clone(), self.certificates.clone()).open().map(Some)
+    }
 }
 
 fn check(arguments: &Check, json: bool) -> Result<Exit, Failure> {
     let path = &arguments.file.file;
     let (rules, _) = rules(arguments.file.rules.as_deref())?;
-    let ledger = arguments.data.as_deref().map(open).transpose()?;
-    let (day, minutes) = match &ledger {
-        Some(ledger) => today(ledger, &rules)?,
+    let bank = arguments.bank()?;
+    let (day, minutes) = match &bank {
+        Some(bank) => today(&*bank.books, &rules)?,
         None => now(&rules),
     };
-    let submission =
-        Submission { by: "", message_id: arguments.file.message_id.as_deref(), today: day, minutes };
+    let chain_max = bank.as_ref().map_or(EVENTS_MAX, |bank| bank.books.room().chain);
+    let message_id = arguments.file.message_id.as_deref();
+    let submission = Submission { by: "", message_id, today: day, minutes, chain_max };
     let bar = bar_over(path);
     let looked = look(path, &rules, &submission, &mut |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let looked = looked.map_err(|fault| refused(path, fault))?;
-    if let Some(ledger) = &ledger {
-        let known = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
+    if let Some(bank) = &bank {
+        let known =
+            bank.books.batches(Some(&looked.file.message_id)).map_err(|fault| fault_of_books(&fault))?;
         let other = known.iter().find(|entry| entry.file.key == looked.file.key);
         if other.is_some_and(|other| other.file.content != looked.file.content) {
             return Err(refused(path, DeskFault::Refused(other_content(&looked))));
         }
     }
-    say(&if json { told::check_json(&looked) } else { told::check_words(path, &looked) })?;
+    say(&if json { told::check_json(&looked) } else { told::check_words(path, &looked, day) })?;
     let has_faults = looked.checked.faults > 0 || !looked.checked.twice.is_empty();
     Ok(if has_faults { Exit::Refused } else { Exit::Done })
 }
@@ -341,15 +352,15 @@ fn refused(path: &Path, fault: DeskFault) -> Failure {
 fn submit(arguments: &Submit, json: bool) -> Result<Exit, Failure> {
     let path = &arguments.file.file;
     let (rules, text) = rules(arguments.file.rules.as_deref())?;
-    let ledger = open(&arguments.data)?;
-    let (day, minutes) = today(&ledger, &rules)?;
+    let bank = arguments.place.open()?;
+    let (day, minutes) = today(&*bank.books, &rules)?;
     let message_id = arguments.file.message_id.as_deref();
-    let submission = Submission { by: &arguments.by, message_id, today: day, minutes };
-    let desk = desk(&arguments.data);
+    let chain_max = bank.books.room().chain;
+    let submission = Submission { by: &arguments.by, message_id, today: day, minutes, chain_max };
     let bar = bar_over(path);
-    let looked = desk.lay_down(path, (&rules, &text), &submission, &mut |bytes| bar.inc(bytes));
+    let looked = bank.desk.lay_down(path, (&rules, &text), &submission, &mut |bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let entered = looked.and_then(|looked| enter(&ledger, &looked).map(|entry| (entry, looked)));
+    let entered = looked.and_then(|looked| enter(&*bank.books, &looked).map(|entry| (entry, looked)));
     let entry = match entered {
         Ok((Ok(entry), _)) => entry,
         Ok((Err(failure), _)) => return Err(failure),
@@ -360,20 +371,20 @@ fn submit(arguments: &Submit, json: bool) -> Result<Exit, Failure> {
             return Err(refused(path, fault));
         }
     };
-    let exit = go_on(&ledger, &desk, &entry, json)?;
+    let exit = go_on(&bank, &entry, json)?;
     if let Some(report) = &arguments.report {
-        let entry = find(&ledger, &entry.file.message_id, Some(&entry.file.initiator))?;
-        write_result(&desk, &entry, Form::StatusReport, Some(report))?;
+        let entry = find(&*bank.books, &entry.file.message_id, Some(&entry.file.initiator))?;
+        write_result(&bank.desk, &entry, Form::StatusReport, Some(report))?;
     }
     Ok(exit)
 }
 
 /// Enters a file in the registry, or finds it there.
-fn enter(ledger: &Ledger, looked: &Looked) -> Result<Result<BatchEntry, Failure>, DeskFault> {
+fn enter(books: &dyn Books, looked: &Looked) -> Result<Result<BatchEntry, Failure>, DeskFault> {
     let order = BatchOrder::Enter(Box::new(looked.file.clone()));
-    let reply = match ledger.batch(&order) {
+    let reply = match books.registry(&order) {
         Ok(reply) => reply,
-        Err(fault) => return Ok(Err(crate::faults::broken(&fault))),
+        Err(fault) => return Ok(Err(fault_of_books(&fault))),
     };
     match (reply.outcome.status, reply.entry) {
         (BatchStatus::Created | BatchStatus::Exists, Some(entry)) => Ok(Ok(*entry)),
@@ -393,19 +404,19 @@ fn not_done(status: BatchStatus) -> Failure {
     failure.mend("`fen batch status` tells where the file stands")
 }
 
-fn decide(ledger: &Ledger, order: &BatchOrder) -> Result<BatchEntry, Failure> {
-    let reply = ledger.batch(order).map_err(|fault| crate::faults::broken(&fault))?;
+fn decide(books: &dyn Books, order: &BatchOrder) -> Result<BatchEntry, Failure> {
+    let reply = books.registry(order).map_err(|fault| fault_of_books(&fault))?;
     match (reply.outcome.status, reply.entry) {
-        (BatchStatus::Created, Some(entry)) => Ok(*entry),
+        (BatchStatus::Created | BatchStatus::Exists, Some(entry)) => Ok(*entry),
         (status, _) => Err(not_done(status)),
     }
 }
 
-fn find(ledger: &Ledger, id: &str, initiator: Option<&str>) -> Result<BatchEntry, Failure> {
-    let entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
-    let mut found = entries.into_iter().filter(|entry| {
-        entry.file.message_id == id && initiator.is_none_or(|initiator| initiator == entry.file.initiator)
-    });
+fn find(books: &dyn Books, id: &str, initiator: Option<&str>) -> Result<BatchEntry, Failure> {
+    let entries = books.batches(Some(id)).map_err(|fault| fault_of_books(&fault))?;
+    let mut found = entries
+        .into_iter()
+        .filter(|entry| initiator.is_none_or(|initiator| initiator == entry.file.initiator));
     let first = found.next().ok_or_else(|| unknown(id))?;
     match found.next() {
         None => Ok(first),
@@ -418,11 +429,10 @@ fn find(ledger: &Ledger, id: &str, initiator: Option<&str>) -> Result<BatchEntry
 }
 
 /// Carries out what of a file is due, and says where it stands.
-fn go_on(ledger: &Ledger, desk: &Desk, entry: &BatchEntry, json: bool) -> Result<Exit, Failure> {
+fn go_on(bank: &Bank, entry: &BatchEntry, json: bool) -> Result<Exit, Failure> {
     let begun = Instant::now();
-    let is_to_go = matches!(entry.state, BatchState::GoesOn | BatchState::Waits);
-    let ended = if is_to_go { Some(carry(ledger, desk, entry)?) } else { None };
-    let now = find(ledger, &entry.file.message_id, Some(&entry.file.initiator))?;
+    let ended = if is_to_go(entry) || is_to_gather(bank, entry)? { Some(carry(bank, entry)?) } else { None };
+    let now = find(&*bank.books, &entry.file.message_id, Some(&entry.file.initiator))?;
     let seconds = begun.elapsed().as_secs_f64();
     let text = if json {
         told::run_json(&now, ended.as_ref(), seconds)
@@ -433,30 +443,49 @@ fn go_on(ledger: &Ledger, desk: &Desk, entry: &BatchEntry, json: bool) -> Result
     Ok(if now.progress.refused > 0 { Exit::Refused } else { Exit::Done })
 }
 
-fn carry(ledger: &Ledger, desk: &Desk, entry: &BatchEntry) -> Result<Ended, Failure> {
-    let lost = |fault| refused(Path::new(&entry.file.message_id), fault);
-    let filed = desk.find(entry).map_err(lost)?;
-    let twice = filed.twice().map_err(lost)?;
-    let mut spool = filed.spool().map_err(lost)?;
-    let mut source = filed.source().map_err(lost)?;
+/// Whether something of a file may be done, if its day has come.
+fn is_to_go(entry: &BatchEntry) -> bool {
+    match entry.state {
+        BatchState::GoesOn | BatchState::Waits | BatchState::Posts | BatchState::Voids => true,
+        BatchState::AwaitsRelease | BatchState::Done | BatchState::Cancelled => false,
+    }
+}
+
+/// Whether a file was done from elsewhere, and what became of its items does not lie here yet.
+fn is_to_gather(bank: &Bank, entry: &BatchEntry) -> Result<bool, Failure> {
+    if entry.state != BatchState::Done {
+        return Ok(false);
+    }
+    let answered = bank.desk.find(entry).and_then(|filed| filed.is_answered(entry));
+    let answered = answered.map_err(|fault| refused(Path::new(&entry.file.message_id), fault))?;
+    Ok(!answered)
+}
+
+fn carry(bank: &Bank, entry: &BatchEntry) -> Result<Ended, Failure> {
+    let file = &entry.file;
+    let filed = bank.desk.find(entry).map_err(|fault| {
+        refused(Path::new(&file.message_id), fault).mend(
+            "a file is carried out where it lies: name its folder with --files, or submit the file again from here",
+        )
+    })?;
     let (day, _) = now(&filed.rules);
-    let job = Job { entry, rules: &filed.rules, twice: &twice, today: day };
-    let bar = progress::items("items", entry.file.items);
-    let ended = carry_out(ledger, &job, source.as_mut(), &mut spool, &mut |progress| {
+    let bar = progress::items("items", file.items);
+    let ended = filed.carry_out(&*bank.books, entry, day, &mut |progress| {
         bar.set_position(progress.position);
+        bar.set_message(told::moved(file, progress));
     });
     bar.finish_and_clear();
     ended.map_err(|fault| {
-        Failure::unreachable(format!("'{}' was stopped: {fault}", entry.file.message_id)).mend(
+        Failure::unreachable(format!("'{}' was stopped: {fault}", file.message_id)).mend(
             "what was done is kept; submit the file again, or give `fen batch run`: it goes on where it was",
         )
     })
 }
 
 fn result(arguments: &ResultOf) -> Result<Exit, Failure> {
-    let ledger = open(&arguments.data)?;
-    let entry = find(&ledger, &arguments.message_id, arguments.initiator.as_deref())?;
-    write_result(&desk(&arguments.data), &entry, arguments.form, arguments.out.as_deref())?;
+    let bank = arguments.place.open_existing()?;
+    let entry = find(&*bank.books, &arguments.message_id, arguments.initiator.as_deref())?;
+    write_result(&bank.desk, &entry, arguments.form, arguments.out.as_deref())?;
     Ok(Exit::Done)
 }
 
@@ -500,14 +529,13 @@ fn report_refusal(report: &Path, path: &Path, rules: &Rules, fault: &FileFault) 
 }
 
 fn run_due(arguments: &RunDue, json: bool) -> Result<Exit, Failure> {
-    let ledger = open(&arguments.data)?;
-    let desk = desk(&arguments.data);
-    let mut entries = ledger.batches().map_err(|fault| crate::faults::broken(&fault))?;
-    entries.retain(|entry| matches!(entry.state, BatchState::GoesOn | BatchState::Waits));
+    let bank = arguments.place.open_existing()?;
+    let mut entries = bank.books.batches(None).map_err(|fault| fault_of_books(&fault))?;
+    entries.retain(is_to_go);
     entries.sort_by_key(|entry| entry.submitted_at);
     let mut exit = Exit::Done;
     for entry in entries {
-        if go_on(&ledger, &desk, &entry, json)? == Exit::Refused {
+        if go_on(&bank, &entry, json)? == Exit::Refused {
             exit = Exit::Refused;
         }
     }

@@ -21,6 +21,10 @@ pub(crate) struct Reach {
 /// How long a command waits for a cluster that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long work of many commands waits for one of them, and how long for one node.
+const STEADY_PATIENCE: Duration = Duration::from_mins(1);
+const STEADY_ATTEMPT: Duration = Duration::from_secs(5);
+
 impl Reach {
     /// For commands that know more places than a cluster.
     pub(crate) fn of(endpoint: Vec<String>, certificates: Option<PathBuf>) -> Self {
@@ -30,6 +34,12 @@ impl Reach {
     /// A client for it; to be made where something waits for the network, see [`wait`].
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         self.patient_client(PATIENCE)
+    }
+
+    /// For work that goes on while leaders change and nodes are started again.
+    pub(crate) fn options_for_long_work(&self) -> Result<ClientOptions, Failure> {
+        let security = self.certificates.as_deref().map(read).transpose()?;
+        Ok(ClientOptions { patience: STEADY_PATIENCE, attempt: STEADY_ATTEMPT, security })
     }
 
     /// The same, for calls that take their time.

@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 mod fen;
+mod nodes;
+#[path = "batch/over_nodes.rs"]
+mod over_nodes;
+#[path = "batch/whole.rs"]
+mod whole;
 
 use fen::{Session, code, err, out, run, text};
 use serde_json::{Value, json};
@@ -315,5 +320,10 @@ fn repayments_take_what_is_there_and_ask_again() {
     session.end();
     let (_, lines) = bank.batch(&["run"]);
     assert_eq!([&lines[0]["state"], &lines[0]["taken_sum"]], [&json!("done"), &json!("110.00")]);
+    let mut session = bank.session();
+    let account = session.ask(r#"{"op": "lookup_accounts", "ids": [9]}"#);
+    let debits = account["results"][0]["debits_posted"].as_str().unwrap().to_owned();
+    assert_eq!(debits, "55000", "the second day takes what the first one left");
+    session.end();
     assert!(bank.batch(&["run"]).1.is_empty());
 }

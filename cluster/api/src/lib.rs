@@ -4,6 +4,7 @@
 //! the book's records and back. [`Client`] is what every program in this house uses.
 
 pub mod answers;
+pub mod batches;
 mod calls;
 pub mod client;
 pub mod fault;

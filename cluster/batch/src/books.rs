@@ -1,10 +1,15 @@
 //! What a file's items are sent to: books that take full commands and answer them in order.
 
+mod cluster;
+
+pub use cluster::ClusterBooks;
+
+use crate::outcome::Status;
+use crate::run::{ORDERS_MAX, TRANSFERS_MAX};
 use fen_book::batches::{BatchEntry, BatchOrder, BatchReply};
 use fen_book::loan::order::LoanOrder;
-use fen_book::loan::status::LoanStatus;
 use fen_book::{
-    Account, AccountFlags, AccountId, BusinessDate, CreateTransferStatus, Outcome, Reply, Transfer,
+    Account, AccountFlags, AccountId, Amount, BusinessDate, EVENTS_MAX, Outcome, Position, Reply, Transfer,
 };
 use fen_ledger::{Body, Fault, Ledger, LoanCommand, LoanReply};
 use std::fmt;
@@ -37,12 +42,17 @@ pub enum Work {
 }
 
 /// The answers to [`Work`], in its order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answers {
-    /// To transfers.
-    Transfers(Vec<Outcome<CreateTransferStatus>>),
-    /// To loan events.
-    Orders(Vec<Outcome<LoanStatus>>),
+pub type Answers = Vec<Outcome<Status>>;
+
+/// How much of a file goes in one command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Transfers.
+    pub transfers: usize,
+    /// Loan events.
+    pub orders: usize,
+    /// Transfers that can be linked, all or none; nought where that can't be promised.
+    pub chain: usize,
 }
 
 /// Answers that are on their way.
@@ -62,11 +72,14 @@ pub trait Books {
     /// See above.
     fn registry(&self, order: &BatchOrder) -> Result<BatchReply, BooksFault>;
 
-    /// All files of the registry.
+    /// The files of the registry, or those of them with this message id.
     ///
     /// # Errors
     /// See above.
-    fn batches(&self) -> Result<Vec<BatchEntry>, BooksFault>;
+    fn batches(&self, message_id: Option<&str>) -> Result<Vec<BatchEntry>, BooksFault>;
+
+    /// How much of a file goes in one command.
+    fn room(&self) -> Room;
 
     /// Opens accounts (those that are there stay as they are), then sends work, and does not wait for its answers.
     ///
@@ -99,8 +112,14 @@ impl Books for Ledger {
         Ok(self.batch(order)?)
     }
 
-    fn batches(&self) -> Result<Vec<BatchEntry>, BooksFault> {
-        Ok(Ledger::batches(self)?)
+    fn batches(&self, message_id: Option<&str>) -> Result<Vec<BatchEntry>, BooksFault> {
+        let mut entries = Ledger::batches(self)?;
+        entries.retain(|entry| message_id.is_none_or(|id| id == entry.file.message_id));
+        Ok(entries)
+    }
+
+    fn room(&self) -> Room {
+        Room { transfers: TRANSFERS_MAX, orders: ORDERS_MAX, chain: EVENTS_MAX }
     }
 
     fn send(&self, openings: Vec<Account>, work: Work) -> Result<Sent<'_>, BooksFault> {
@@ -115,20 +134,16 @@ impl Books for Ledger {
             }
             let reply = ticket.wait()?;
             if let Reply::Transfers(outcomes) = reply {
-                return Ok(Answers::Transfers(outcomes));
+                return Ok(told(outcomes, Status::Transfer));
             }
             let Reply::Loans(LoanReply::Orders(outcomes)) = reply else { unreachable!("{WRONG_REPLY}") };
-            Ok(Answers::Orders(outcomes))
+            Ok(told(outcomes, |status| Status::Loan(status.number())))
         }))
     }
 
     fn moved_by(&self, loan: u128, events: &[u128]) -> Result<Vec<Option<u128>>, BooksFault> {
         let found = self.lookup_loans(&[loan])?.into_iter().flatten().next();
-        let effects = found.map(|view| view.effects).unwrap_or_default();
-        let moved = |event: &u128| {
-            let effect = effects.iter().find(|(id, _)| id == event);
-            effect.map(|(_, effect)| (effect.parts.total() + effect.overpaid).or_zero().to_amount().get())
-        };
+        let moved = |event: &u128| found.as_ref().and_then(|view| view.moved_by(*event)).map(Amount::get);
         Ok(events.iter().map(moved).collect())
     }
 
@@ -140,14 +155,23 @@ impl Books for Ledger {
             account = view.account_id.get();
         }
         let position = self.lookup_positions(&[AccountId::new(account)])?.into_iter().flatten().next();
-        Ok(position.and_then(|position| {
-            let account = &position.account;
-            if !account.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
-                return None;
-            }
-            let debits = account.debits_posted.get().saturating_add(account.debits_pending.get());
-            let credits = account.credits_posted.get().saturating_add(position.limit.get());
-            Some(credits.saturating_sub(debits))
-        }))
+        Ok(position.as_ref().and_then(spendable))
     }
+}
+
+/// Outcomes as a file's items keep them.
+fn told<S>(outcomes: Vec<Outcome<S>>, status: impl Fn(S) -> Status) -> Answers {
+    let told = |outcome: Outcome<S>| Outcome { timestamp: outcome.timestamp, status: status(outcome.status) };
+    outcomes.into_iter().map(told).collect()
+}
+
+/// What an account can pay; `None` where nothing holds it back.
+fn spendable(position: &Position) -> Option<u128> {
+    let account = &position.account;
+    if !account.flags.contains(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
+        return None;
+    }
+    let debits = account.debits_posted.get().saturating_add(account.debits_pending.get());
+    let credits = account.credits_posted.get().saturating_add(position.limit.get());
+    Some(credits.saturating_sub(debits))
 }

@@ -33,6 +33,8 @@ pub struct Checked {
     pub ledger: u32,
     /// The first day on which something is to be done, where every item names one.
     pub first_on: Option<Day>,
+    /// Whether all items are for the same day.
+    pub is_one_day: bool,
     /// Items of each kind: transfers, disbursements, repayments.
     pub acts: [u64; 3],
     /// Items that can't be carried out as they are written.
@@ -83,6 +85,7 @@ struct Found {
     ledger: Option<u32>,
     first_on: Option<Day>,
     is_any_at_once: bool,
+    last_on: Option<Day>,
     acts: [u64; 3],
     faults: u64,
     named: Vec<(u64, String, ItemFault)>,
@@ -118,7 +121,10 @@ impl Found {
             self.ledger = Some(0);
         }
         match item.on {
-            Some(on) => self.first_on = Some(self.first_on.map_or(on, |first| first.min(on))),
+            Some(on) => {
+                self.first_on = Some(self.first_on.map_or(on, |first| first.min(on)));
+                self.last_on = self.last_on.max(Some(on));
+            }
             None => self.is_any_at_once = true,
         }
         Ok(())
@@ -154,6 +160,7 @@ impl Found {
             minor: if ledger == 0 { 0 } else { self.minor },
             ledger,
             first_on: self.first_on.filter(|_| !self.is_any_at_once),
+            is_one_day: self.first_on == self.last_on && !(self.is_any_at_once && self.first_on.is_some()),
             acts: self.acts,
             faults: self.faults,
             named: self.named,

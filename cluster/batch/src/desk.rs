@@ -4,15 +4,17 @@
 //! A file is durable here before the registry knows it, so whoever finds it in the registry of these books finds it
 //! here, to go on with or to answer about. The folder's name is the file's key and the beginning of its hash.
 
+use crate::books::Books;
 use crate::check::{Checked, check};
 use crate::ids::Names;
 use crate::item::{Source, Sum};
 use crate::open::open;
 use crate::reason::{FileFault, Reason};
 use crate::rules::Rules;
-use crate::spool::Spool;
-use fen_book::batches::{Acceptance, BatchEntry, BatchFile};
-use fen_book::{Amount, BusinessDate, EVENTS_MAX, LedgerCode};
+use crate::run::{Ended, Job, RunFault, run};
+use crate::spool::{RECORD_BYTES, Spool};
+use fen_book::batches::{Acceptance, BatchEntry, BatchFile, BatchProgress};
+use fen_book::{Amount, BusinessDate, LedgerCode};
 use fen_terms::Day;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -47,6 +49,8 @@ pub struct Submission<'a> {
     pub today: Day,
     /// Minutes of the day, in the bank's zone.
     pub minutes: u16,
+    /// How many transfers the books link, all or none; see [`crate::books::Room`].
+    pub chain_max: usize,
 }
 
 /// What was found of a file, whether it is taken or not.
@@ -144,34 +148,32 @@ fn describe(
         None => hex(&content[..16]),
     };
     let initiator: String = head.initiator.chars().take(35).collect();
-    let is_whole = head.acceptance == Acceptance::Whole;
-    if is_whole {
-        check_whole(checked)?;
-    }
-    let tomorrow = submission.today.plus_days(1);
-    let is_after = rules.cut_off_minutes().ok().flatten().is_some_and(|cut_off| submission.minutes > cut_off);
-    let first_on = match (checked.first_on, tomorrow.filter(|_| is_after)) {
-        (Some(stated), Some(tomorrow)) => Some(stated.max(tomorrow)),
-        (stated, tomorrow) => stated.or(tomorrow),
+    let acceptance = match head.acceptance {
+        Acceptance::Items => Acceptance::Items,
+        Acceptance::Whole | Acceptance::Held => check_whole(checked, submission.chain_max)?,
     };
+    let tomorrow = submission.today.plus_days(1).unwrap_or(submission.today);
+    let is_after = rules.cut_off_minutes().ok().flatten().is_some_and(|cut_off| submission.minutes > cut_off);
+    let earliest = if is_after { tomorrow } else { submission.today };
+    let first_on = checked.first_on.map_or(earliest, |stated| stated.max(earliest));
     Ok(BatchFile {
         key: Names::new(&initiator, &message_id).key(),
         message_id,
         initiator,
         format: checked.format.name().to_owned(),
         content,
-        acceptance: head.acceptance,
+        acceptance,
         items: checked.items,
         sum: Amount::new(if checked.ledger == 0 { checked.sum.0 } else { checked.minor }),
         ledger: LedgerCode::new(checked.ledger),
-        first_on: first_on.map_or(BusinessDate::ZERO, |day| BusinessDate::new(day.number())),
+        first_on: BusinessDate::new(first_on.number()),
         submitted_by: submission.by.to_owned(),
         needs_release: rules.needs_release(checked.sum),
     })
 }
 
-/// All items or none: one command of the books can promise that, for transfers of one day.
-fn check_whole(checked: &Checked) -> Result<(), FileFault> {
+/// All items or none, of transfers of one day: in one linked command where that holds them, else by reservations.
+fn check_whole(checked: &Checked, chain_max: usize) -> Result<Acceptance, FileFault> {
     let refused = |reason, what: String| Err(FileFault::of(reason, "group header", what));
     if let Some((place, id, fault)) = checked.named.first() {
         return refused(
@@ -186,12 +188,16 @@ fn check_whole(checked: &Checked) -> Result<(), FileFault> {
         );
     }
     let [_, disbursements, repayments] = checked.acts;
-    let most = u64::try_from(EVENTS_MAX).unwrap_or(u64::MAX);
-    if disbursements + repayments > 0 || checked.items > most {
-        let what = format!("all or none can be asked for of at most {most} transfers, and not of loans");
+    if disbursements + repayments > 0 {
+        let what = "all or none can be asked for of transfers, and not of loans".to_owned();
         return refused(Reason::OperationInvalid, what);
     }
-    Ok(())
+    if !checked.is_one_day {
+        let what = "all or none are asked for of items for different days".to_owned();
+        return refused(Reason::DateInvalid, what);
+    }
+    let is_linked = usize::try_from(checked.items).is_ok_and(|items| items <= chain_max);
+    Ok(if is_linked { Acceptance::Whole } else { Acceptance::Held })
 }
 
 impl Desk {
@@ -273,6 +279,34 @@ impl Desk {
 }
 
 impl Filed {
+    /// Carries out what of the file is due, in as many passes as it takes. `watch` is told how far each is.
+    ///
+    /// # Errors
+    /// See [`RunFault`]; what was done is kept, and the same call goes on.
+    pub fn carry_out<B: Books + ?Sized>(
+        &self,
+        books: &B,
+        entry: &BatchEntry,
+        today: Day,
+        watch: &mut dyn FnMut(&BatchProgress),
+    ) -> Result<Ended, RunFault> {
+        let twice = self.twice()?;
+        let mut spool = self.spool()?;
+        let mut entry = entry.clone();
+        loop {
+            let mut source = self.source()?;
+            let job = Job { entry: &entry, rules: &self.rules, twice: &twice, today };
+            let ended = run(books, &job, source.as_mut(), &mut spool, watch)?;
+            if !ended.state.is_decided() {
+                return Ok(ended);
+            }
+            // Decided, by this run or by whoever cancelled it: the entry tells.
+            let known = books.batches(Some(&entry.file.message_id))?;
+            let key = entry.file.key;
+            entry = known.into_iter().find(|known| known.file.key == key).unwrap_or(entry);
+        }
+    }
+
     /// Reads the file from its beginning.
     ///
     /// # Errors
@@ -290,6 +324,19 @@ impl Filed {
     pub fn spool(&self) -> Result<Spool, DeskFault> {
         let path = self.folder.join("outcomes");
         Spool::open(&path).map_err(at(&path))
+    }
+
+    /// Whether what became of its items lies here too: a file that was done from elsewhere is here without it.
+    ///
+    /// # Errors
+    /// Where the outcomes can't be looked at.
+    pub fn is_answered(&self, entry: &BatchEntry) -> Result<bool, DeskFault> {
+        let path = self.folder.join("outcomes");
+        match fs::metadata(&path) {
+            Ok(found) => Ok(found.len() >= entry.file.items * RECORD_BYTES as u64),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(at(&path)(error)),
+        }
     }
 
     /// The ids that stand in it twice, as hashes.

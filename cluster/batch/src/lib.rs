@@ -11,6 +11,7 @@
 
 pub mod books;
 pub mod check;
+mod collect;
 pub mod csv;
 pub mod desk;
 pub mod figure;

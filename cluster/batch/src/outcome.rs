@@ -17,6 +17,8 @@ pub enum Status {
     Loan(u16),
     /// It was refused before the book was asked.
     Refused(Reason),
+    /// The money is reserved; whether it is posted depends on all the other items.
+    Held,
     /// Not all was there; the rest is asked for again on later days.
     Short,
     /// Not all was there, and it is not asked for again.
@@ -70,7 +72,7 @@ impl Outcome {
 
     /// Whether nothing more will come of it.
     pub fn is_final(&self) -> bool {
-        !matches!(self.status, Status::Open | Status::Short)
+        !matches!(self.status, Status::Open | Status::Held | Status::Short)
     }
 }
 
@@ -78,7 +80,7 @@ impl Status {
     /// What banks call it.
     pub fn word(self) -> Word {
         match self {
-            Self::Open | Self::Short => Word::Pending,
+            Self::Open | Self::Held | Self::Short => Word::Pending,
             Self::Partly => Word::Changed,
             Self::Transfer(Transfer::Created | Transfer::Exists) => Word::Settled,
             Self::Loan(number) if number == Loan::Created.number() || number == Loan::Exists.number() => {
@@ -92,6 +94,7 @@ impl Status {
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Held => "held",
             Self::Transfer(status) => status.name(),
             Self::Loan(number) => loan_of(number).map_or("unknown", Loan::name),
             Self::Refused(reason) => reason.words(),
@@ -103,7 +106,7 @@ impl Status {
     /// Why it was not done, in the coding of banks; nothing where it was.
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Self::Open => None,
+            Self::Open | Self::Held => None,
             Self::Short | Self::Partly => Some(Reason::FundsInsufficient),
             Self::Refused(reason) => Some(reason),
             Self::Transfer(status) => of_transfer(status),

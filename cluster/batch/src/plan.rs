@@ -5,9 +5,13 @@ use crate::item::{Act, Item};
 use crate::rules::{PastDates, Rules};
 use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
 use fen_book::{
-    Account, AccountFlags, AccountId, Amount, BusinessDate, Code, LedgerCode, Transfer, TransferId,
+    Account, AccountFlags, AccountId, Amount, BusinessDate, Code, LedgerCode, Transfer, TransferFlags,
+    TransferId,
 };
 use fen_terms::Day;
+
+/// What the id of a reservation follows from, beside its item's.
+const HOLD: &str = "hold";
 
 /// What holds for every item of a file on one day.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,33 @@ impl Planner<'_> {
             user_data_128: self.names.key(),
             ledger: LedgerCode::new(item.ledger),
             code: self.rules.transfer_code(),
+            ..Transfer::default()
+        }
+    }
+
+    /// Reserves what a transfer is to move.
+    pub(crate) fn hold(&self, item: &Item, id: u128) -> Transfer {
+        Transfer { flags: TransferFlags::PENDING, ..self.transfer(item, Names::further(id, HOLD)) }
+    }
+
+    /// Posts what was reserved, under the item's own id.
+    pub(crate) fn post(&self, item: &Item, id: u128) -> Transfer {
+        Transfer {
+            id: TransferId::new(id),
+            pending_id: TransferId::new(Names::further(id, HOLD)),
+            amount: Amount::new(item.amount),
+            user_data_128: self.names.key(),
+            flags: TransferFlags::POST_PENDING_TRANSFER,
+            ..Transfer::default()
+        }
+    }
+
+    /// Lets go what was reserved.
+    pub(crate) fn void(id: u128) -> Transfer {
+        Transfer {
+            id: TransferId::new(Names::further(id, "void")),
+            pending_id: TransferId::new(Names::further(id, HOLD)),
+            flags: TransferFlags::VOID_PENDING_TRANSFER,
             ..Transfer::default()
         }
     }

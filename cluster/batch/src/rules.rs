@@ -118,6 +118,13 @@ pub struct CollectRule {
     pub retry_days: u16,
 }
 
+impl CollectRule {
+    /// Whether more is done about a repayment that was short.
+    pub(crate) fn goes_on(self) -> bool {
+        self.partly || self.retry_days > 0
+    }
+}
+
 impl Rules {
     /// Reads rules.
     ///

@@ -5,11 +5,17 @@
 //! end) the outcomes so far are made durable, then the registry is told; its answer says whether the file was
 //! cancelled.
 //!
+//! **All or none.** A file that is taken as a whole goes as one linked command where that holds it. A larger one is run
+//! twice: first everything is reserved, and the registry decides, once, whether all is posted or all let go; the second
+//! pass does that. See `Pass`.
+//!
 //! **The window.** At most [`WINDOW`] commands of [`TRANSFERS_MAX`] or [`ORDERS_MAX`] events are under way, so that a
 //! customer's own transfer waits behind a millisecond or two of a file, not behind the file.
 
-use crate::books::{Answers, Books, BooksFault, Sent, Work};
+use crate::books::{Books, BooksFault, Room, Sent, Work};
 use crate::check::hash;
+use crate::collect::is_short;
+use crate::desk::DeskFault;
 use crate::ids::Names;
 use crate::item::{Act, Item, Piece, Source};
 use crate::outcome::{Outcome, Status, Word};
@@ -17,9 +23,8 @@ use crate::plan::Planner;
 use crate::reason::{FileFault, Reason};
 use crate::rules::{PastDates, Rules};
 use crate::spool::Spool;
-use fen_book::batches::{Acceptance, BatchEntry, BatchOrder, BatchProgress, BatchState, Next};
-use fen_book::loan::status::LoanStatus;
-use fen_book::{Account, Amount, BusinessDate, EVENTS_MAX, Stamp, TransferFlags};
+use fen_book::batches::{Acceptance, BatchEntry, BatchOrder, BatchProgress, BatchState, Decision, Next};
+use fen_book::{Account, Amount, BusinessDate, EVENTS_MAX, Transfer, TransferFlags};
 use fen_terms::Day;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -36,9 +41,6 @@ pub const ORDERS_MAX: usize = fen_book::loan::command::ORDERS_MAX;
 
 /// How often outcomes are made durable and the registry is told.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Attempts to take what is there, where others take from the account at the same moment.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// Why a run ended before its end.
 #[derive(Debug)]
@@ -75,6 +77,17 @@ impl From<BooksFault> for RunFault {
     }
 }
 
+impl From<DeskFault> for RunFault {
+    fn from(fault: DeskFault) -> Self {
+        match fault {
+            DeskFault::Refused(fault) => Self::File(fault),
+            DeskFault::Disk(path, error) => {
+                Self::Spool(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+            }
+        }
+    }
+}
+
 impl From<io::Error> for RunFault {
     fn from(fault: io::Error) -> Self {
         Self::Spool(fault)
@@ -104,14 +117,49 @@ pub struct Ended {
     pub next_on: Option<Day>,
 }
 
+/// What a run does with each item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pass {
+    /// What it asks for.
+    Do,
+    /// Reserves its money, until one can't be reserved.
+    Hold,
+    /// Posts what is reserved.
+    Post,
+    /// Lets go what is reserved. What may have been reserved without anybody having kept it is reserved once more
+    /// first, so that a command that is late finds its ids used.
+    Void,
+}
+
+impl Pass {
+    fn of(entry: &BatchEntry) -> Self {
+        match (entry.file.acceptance, entry.state) {
+            (Acceptance::Held, BatchState::Posts) => Self::Post,
+            (Acceptance::Held, BatchState::Voids) => Self::Void,
+            // Done before: what it came to is gathered again.
+            (Acceptance::Held, BatchState::Done | BatchState::Cancelled) => {
+                if entry.progress.taken > 0 {
+                    Self::Post
+                } else {
+                    Self::Void
+                }
+            }
+            (Acceptance::Held, BatchState::AwaitsRelease | BatchState::GoesOn | BatchState::Waits) => {
+                Self::Hold
+            }
+            (Acceptance::Items | Acceptance::Whole, _) => Self::Do,
+        }
+    }
+}
+
 /// An item in a command under way.
-struct Asked {
-    position: u64,
-    item: Item,
+pub(crate) struct Asked {
+    pub(crate) position: u64,
+    pub(crate) item: Item,
     /// The id under which it was or will be asked for first.
-    id: u128,
+    pub(crate) id: u128,
     /// What it came to so far.
-    before: Outcome,
+    pub(crate) before: Outcome,
 }
 
 /// A place in a chunk.
@@ -129,33 +177,45 @@ enum Place {
 struct Chunk {
     places: Vec<Place>,
     openings: Vec<Account>,
-    transfers: Vec<fen_book::Transfer>,
+    /// Sent first; nobody waits for what they come to.
+    before: Vec<Transfer>,
+    transfers: Vec<Transfer>,
     orders: Vec<fen_book::loan::order::LoanOrder>,
 }
 
 impl Chunk {
     /// Whether it should go; a file that is taken as a whole goes in one command.
-    fn is_full(&self, acceptance: Acceptance) -> bool {
-        let transfers_max = if acceptance == Acceptance::Whole { EVENTS_MAX } else { TRANSFERS_MAX };
+    fn is_full(&self, acceptance: Acceptance, room: Room) -> bool {
+        let transfers_max = if acceptance == Acceptance::Whole { room.chain } else { room.transfers };
         self.transfers.len() >= transfers_max
-            || self.orders.len() >= ORDERS_MAX
+            || self.orders.len() >= room.orders
             || self.places.len() >= EVENTS_MAX
     }
 }
 
-struct Run<'a, B: Books + ?Sized> {
-    books: &'a B,
-    job: &'a Job<'a>,
-    planner: Planner<'a>,
+/// A command that has no answer yet.
+struct UnderWay<'a> {
+    places: Vec<Place>,
+    before: Option<Sent<'a>>,
+    sent: Sent<'a>,
+}
+
+pub(crate) struct Run<'a, B: Books + ?Sized> {
+    pub(crate) books: &'a B,
+    pub(crate) job: &'a Job<'a>,
+    pub(crate) planner: Planner<'a>,
     spool: &'a mut Spool,
+    pass: Pass,
+    room: Room,
     chunk: Chunk,
-    under_way: VecDeque<(Vec<Place>, Sent<'a>)>,
+    under_way: VecDeque<UnderWay<'a>>,
     progress: BatchProgress,
     /// The next day on which an item that is open is to be done.
-    later: Option<Day>,
+    pub(crate) later: Option<Day>,
     seen_twice: HashSet<String>,
     reported: Instant,
-    is_cancelled: bool,
+    /// Where the file stands, as the registry said last.
+    state: BatchState,
 }
 
 /// Carries out what of a file is due. `watch` is told how far it is, after every command.
@@ -185,15 +245,18 @@ pub fn run<B: Books + ?Sized>(
         job,
         planner,
         spool,
+        pass: Pass::of(job.entry),
+        room: books.room(),
         chunk: Chunk::default(),
         under_way: VecDeque::new(),
         progress: BatchProgress::default(),
         later: None,
         seen_twice: HashSet::new(),
         reported: Instant::now(),
-        is_cancelled: false,
+        state: job.entry.state,
     };
-    if let Some(day) = Day::from_number(job.entry.next_on.get()).filter(|day| *day > today) {
+    let next_on = Day::from_number(job.entry.next_on.get()).filter(|day| *day > today);
+    if let Some(day) = next_on.filter(|_| !run.state.is_decided() && !run.has_ended()) {
         run.progress = job.entry.progress;
         run.later = Some(day);
         return run.end(watch);
@@ -204,10 +267,10 @@ pub fn run<B: Books + ?Sized>(
         let Piece::Item(item) = piece else { continue };
         run.item(item, position)?;
         position += 1;
-        if run.chunk.is_full(file.acceptance) {
+        if run.chunk.is_full(file.acceptance, run.room) {
             run.send()?;
             watch(&run.progress);
-            if run.is_cancelled {
+            if run.must_stop() {
                 break;
             }
         }
@@ -216,19 +279,32 @@ pub fn run<B: Books + ?Sized>(
 }
 
 impl<'a, B: Books + ?Sized> Run<'a, B> {
+    /// Whether the file was done before this run, which gathers what its items came to.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.job.entry.state.has_ended()
+    }
+
+    /// Whether the rest of the file is not looked at: it was cancelled, or one item of the whole can't be reserved.
+    fn must_stop(&self) -> bool {
+        let is_refused = self.pass == Pass::Hold && (self.progress.refused > 0 || self.state.is_decided());
+        is_refused || self.state == BatchState::Cancelled
+    }
+
     /// Puts an item into the chunk, unless it has its outcome.
     fn item(&mut self, item: Item, position: u64) -> Result<(), RunFault> {
         let before = self.spool.get(position)?;
         let is_twice = item.name().is_some_and(|name| {
             self.job.twice.contains(&hash(name)) && !self.seen_twice.insert(name.to_owned())
         });
-        if before.is_final() {
+        let is_kept = self.pass == Pass::Hold && before.status == Status::Held;
+        if before.is_final() || is_kept {
             self.tally(&before);
             return Ok(());
         }
         let decided = match &item.fault {
             Some(fault) => Some(Outcome::refused(fault.reason)),
             None if is_twice => Some(Outcome::refused(Reason::EndToEndDuplicate)),
+            None if self.state.is_decided() || self.has_ended() => None,
             None => self.by_its_day(&item),
         };
         if let Some(outcome) = decided {
@@ -263,10 +339,18 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
             self.chunk.places.push(Place::Again(asked));
             return Ok(());
         }
-        if is_transfer {
-            self.chunk.transfers.push(self.planner.transfer(&asked.item, asked.id));
-        } else {
-            self.chunk.orders.push(self.planner.order(&asked.item, asked.id, asked.item.amount));
+        let (planner, asked_for) = (&self.planner, &asked.item);
+        match self.pass {
+            Pass::Do if is_transfer => self.chunk.transfers.push(planner.transfer(asked_for, asked.id)),
+            Pass::Do => self.chunk.orders.push(planner.order(asked_for, asked.id, asked_for.amount)),
+            Pass::Hold => self.chunk.transfers.push(planner.hold(asked_for, asked.id)),
+            Pass::Post => self.chunk.transfers.push(planner.post(asked_for, asked.id)),
+            Pass::Void => {
+                if before.status == Status::Open {
+                    self.chunk.before.push(planner.hold(asked_for, asked.id));
+                }
+                self.chunk.transfers.push(Planner::void(asked.id));
+            }
         }
         self.chunk.places.push(Place::Asked(asked));
         Ok(())
@@ -287,12 +371,15 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
             Work::Orders(chunk.orders)
         };
         let has_work = chunk.places.iter().any(|place| matches!(place, Place::Asked(_)));
-        let sent: Sent<'a> = if has_work {
-            self.books.send(chunk.openings, work)?
-        } else {
-            Box::new(|| Ok(Answers::Transfers(Vec::new())))
-        };
-        self.under_way.push_back((chunk.places, sent));
+        let books = self.books;
+        let mut before = None;
+        if !chunk.before.is_empty() {
+            let openings = std::mem::take(&mut chunk.openings);
+            before = Some(books.send(openings, Work::Transfers(chunk.before))?);
+        }
+        let sent: Sent<'a> =
+            if has_work { books.send(chunk.openings, work)? } else { Box::new(|| Ok(Vec::new())) };
+        self.under_way.push_back(UnderWay { places: chunk.places, before, sent });
         while self.under_way.len() >= WINDOW {
             self.settle_one()?;
         }
@@ -304,27 +391,22 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
 
     /// Waits for the oldest command, and keeps what its items came to.
     fn settle_one(&mut self) -> Result<(), RunFault> {
-        let Some((places, sent)) = self.under_way.pop_front() else { return Ok(()) };
-        let answers: Vec<(Status, Stamp)> = match sent()? {
-            Answers::Transfers(outcomes) => {
-                outcomes.iter().map(|outcome| (Status::Transfer(outcome.status), outcome.timestamp)).collect()
-            }
-            Answers::Orders(outcomes) => {
-                let told = |outcome: &fen_book::Outcome<LoanStatus>| {
-                    (Status::Loan(outcome.status.number()), outcome.timestamp)
-                };
-                outcomes.iter().map(told).collect()
-            }
+        let Some(UnderWay { places, before, sent }) = self.under_way.pop_front() else { return Ok(()) };
+        let mut held = match before {
+            Some(before) => before()?.into_iter(),
+            None => Vec::new().into_iter(),
         };
-        let mut answers = answers.into_iter();
+        let mut answers = sent()?.into_iter();
         let mut outcomes = Vec::with_capacity(places.len());
         for place in places {
             let (position, outcome) = match place {
                 Place::Decided(position, outcome) => (position, outcome),
                 Place::Again(asked) => (asked.position, self.collect(&asked)?),
                 Place::Asked(asked) => {
-                    let (status, stamp) = answers.next().expect("every event of a command has its answer");
-                    (asked.position, self.outcome(&asked, status, stamp)?)
+                    let answer = answers.next().expect("every event of a command has its answer");
+                    let is_held_again = self.pass == Pass::Void && asked.before.status == Status::Open;
+                    let hold = if is_held_again { held.next().map(|answer| answer.status) } else { None };
+                    (asked.position, self.outcome(&asked, answer, hold)?)
                 }
             };
             self.tally(&outcome);
@@ -336,86 +418,32 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
         Ok(())
     }
 
-    fn outcome(&mut self, asked: &Asked, status: Status, stamp: Stamp) -> Result<Outcome, RunFault> {
+    fn outcome(
+        &mut self,
+        asked: &Asked,
+        answer: fen_book::Outcome<Status>,
+        hold: Option<Status>,
+    ) -> Result<Outcome, RunFault> {
+        let (status, stamp) = (answer.status, answer.timestamp);
         let rule = self.job.rules.collect;
-        // A burnt id is one that was short when it was first asked.
-        let is_short = [LoanStatus::ExceedsCredits, LoanStatus::IdAlreadyFailed]
-            .iter()
-            .any(|short| status == Status::Loan(short.number()));
-        if is_short && asked.item.act == Act::Repay && (rule.partly || rule.retry_days > 0) {
-            return self.collect(asked);
-        }
-        let moved = if status.word() == Word::Settled { asked.item.amount } else { 0 };
-        Ok(Outcome { status, stamp, moved })
-    }
-
-    /// Takes what is there of a repayment that was short, under an id of the day's own; what such an id took before,
-    /// the loan tells.
-    fn collect(&mut self, asked: &Asked) -> Result<Outcome, RunFault> {
-        let rule = self.job.rules.collect;
-        let (item, today) = (&asked.item, self.planner.today);
-        let begun = item.on.unwrap_or_else(|| day_of(self.job.entry.submitted_at)).min(today);
-        let mut ids = Vec::new();
-        let mut day = Some(begun.max(today.plus_days(-i64::from(rule.retry_days)).unwrap_or(today)));
-        while let Some(on) = day {
-            ids.extend(
-                (0..ATTEMPTS_MAX).map(|attempt| (on, Names::further(asked.id, &format!("{on} {attempt}")))),
-            );
-            day = on.plus_days(1).filter(|next| *next <= today);
-        }
-        let events: Vec<u128> = ids.iter().map(|(_, id)| *id).collect();
-        let taken = self.books.moved_by(item.loan_id, &events)?;
-        let mut moved: u128 = taken.iter().flatten().sum();
-        let mut stamp = asked.before.stamp;
-        for ((on, id), taken) in ids.into_iter().zip(taken) {
-            if on < today || taken.is_some() || moved >= item.amount {
-                continue;
+        let is_settled = status.word() == Word::Settled;
+        match self.pass {
+            Pass::Do if is_short(status) && asked.item.act == Act::Repay && rule.goes_on() => {
+                return self.collect(asked);
             }
-            match self.attempt(asked, id, item.amount - moved)? {
-                Attempt::Nothing => break,
-                Attempt::Again => {}
-                Attempt::Took(amount, at) => (moved, stamp) = (moved + amount, at),
-                Attempt::Refused(status) => {
-                    let status = if moved > 0 { Status::Partly } else { status };
-                    return Ok(Outcome { status, stamp, moved });
-                }
+            Pass::Hold if is_settled => return Ok(Outcome { status: Status::Held, stamp, moved: 0 }),
+            Pass::Do | Pass::Hold | Pass::Post => {}
+            Pass::Void => {
+                let of_all = if self.job.entry.cancelled_by.is_empty() {
+                    Status::Refused(Reason::SettlementFailed)
+                } else {
+                    Status::Refused(Reason::Cancelled)
+                };
+                let own = hold.filter(|hold| hold.word() == Word::Rejected);
+                return Ok(Outcome { status: own.unwrap_or(of_all), stamp, moved: 0 });
             }
         }
-        let last = begun.plus_days(i64::from(rule.retry_days)).unwrap_or(today);
-        let status = if moved >= item.amount {
-            Status::Loan(LoanStatus::Created.number())
-        } else if today < last {
-            let tomorrow = today.plus_days(1).unwrap_or(today);
-            self.later = Some(self.later.map_or(tomorrow, |later| later.min(tomorrow)));
-            Status::Short
-        } else if moved > 0 {
-            Status::Partly
-        } else {
-            Status::Loan(LoanStatus::ExceedsCredits.number())
-        };
-        Ok(Outcome { status, stamp, moved })
-    }
-
-    /// Asks for what is missing, or for what is there.
-    fn attempt(&mut self, asked: &Asked, id: u128, missing: u128) -> Result<Attempt, RunFault> {
-        let there = self.books.available(asked.item.debit, asked.item.loan_id)?.unwrap_or(missing);
-        let amount = if there >= missing || self.job.rules.collect.partly { missing.min(there) } else { 0 };
-        if amount == 0 {
-            return Ok(Attempt::Nothing);
-        }
-        let order = self.planner.order(&asked.item, id, amount);
-        let Answers::Orders(outcomes) = self.books.send(Vec::new(), Work::Orders(vec![order]))?()? else {
-            unreachable!("a command is answered in its own kind")
-        };
-        let outcome = outcomes.first().expect("every event of a command has its answer");
-        let status = Status::Loan(outcome.status.number());
-        Ok(if status.word() == Word::Settled {
-            Attempt::Took(amount, outcome.timestamp)
-        } else if [LoanStatus::ExceedsCredits, LoanStatus::IdAlreadyFailed].contains(&outcome.status) {
-            Attempt::Again
-        } else {
-            Attempt::Refused(status)
-        })
+        Ok(Outcome { status, stamp, moved: if is_settled { asked.item.amount } else { 0 } })
     }
 
     fn tally(&mut self, outcome: &Outcome) {
@@ -430,18 +458,22 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
     }
 
     /// Outcomes first, then the registry: it never knows more than is kept.
-    fn report(&mut self, next: Next) -> Result<BatchState, RunFault> {
+    fn report(&mut self, next: Next) -> Result<(), RunFault> {
         self.spool.sync()?;
         let order = BatchOrder::Report { key: self.job.entry.file.key, progress: self.progress, next };
-        let reply = self.books.registry(&order)?;
+        self.tell(&order)?;
         self.reported = Instant::now();
-        let state = reply.entry.map_or(BatchState::Cancelled, |entry| entry.state);
-        self.is_cancelled = state == BatchState::Cancelled;
-        Ok(state)
+        Ok(())
+    }
+
+    fn tell(&mut self, order: &BatchOrder) -> Result<(), RunFault> {
+        let reply = self.books.registry(order)?;
+        self.state = reply.entry.map_or(BatchState::Cancelled, |entry| entry.state);
+        Ok(())
     }
 
     fn end(mut self, watch: &mut dyn FnMut(&BatchProgress)) -> Result<Ended, RunFault> {
-        if !self.is_cancelled && !self.chunk.places.is_empty() {
+        if !self.must_stop() && !self.chunk.places.is_empty() {
             self.send()?;
         }
         while !self.under_way.is_empty() {
@@ -452,25 +484,24 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
             Some(day) => Next::WaitsFor(BusinessDate::new(day.number())),
             None => Next::Done,
         };
-        let state = if self.is_cancelled { BatchState::Cancelled } else { self.report(next)? };
-        Ok(Ended { state, progress: self.progress, next_on: self.later })
+        if self.pass == Pass::Hold && self.later.is_none() {
+            self.decide()?;
+        } else if self.state != BatchState::Cancelled {
+            self.report(next)?;
+        }
+        Ok(Ended { state: self.state, progress: self.progress, next_on: self.later })
     }
-}
 
-/// What an attempt came to.
-enum Attempt {
-    /// There is nothing to take.
-    Nothing,
-    /// Somebody else was faster.
-    Again,
-    /// So much, when.
-    Took(u128, Stamp),
-    /// The loan takes none.
-    Refused(Status),
-}
-
-/// The day of an instant, in Greenwich.
-fn day_of(stamp: Stamp) -> Day {
-    let days = stamp.get() / (fen_book::quantity::NANOSECONDS_PER_SECOND * 86_400);
-    i32::try_from(days).ok().and_then(Day::from_number).unwrap_or(Day::MIN)
+    /// Everything was reserved, or something could not be. What the registry heard first is what happens, whoever
+    /// said it.
+    fn decide(&mut self) -> Result<(), RunFault> {
+        self.spool.sync()?;
+        if self.state.is_decided() || self.state.has_ended() {
+            return Ok(());
+        }
+        let file = &self.job.entry.file;
+        let is_all = self.progress.refused == 0 && self.progress.position == file.items;
+        let decision = if is_all { Decision::Post } else { Decision::Void };
+        self.tell(&BatchOrder::Decide { key: file.key, decision })
+    }
 }

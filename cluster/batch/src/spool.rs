@@ -24,6 +24,7 @@ const LOAN: u8 = 2;
 const REFUSED: u8 = 3;
 const SHORT: u8 = 4;
 const PARTLY: u8 = 5;
+const HELD: u8 = 6;
 
 /// See the module's words.
 #[derive(Debug)]
@@ -116,6 +117,7 @@ fn encode(outcome: &Outcome, position: u64) -> [u8; RECORD_BYTES] {
         Status::Refused(reason) => (REFUSED, reason.number()),
         Status::Short => (SHORT, 0),
         Status::Partly => (PARTLY, 0),
+        Status::Held => (HELD, 0),
     };
     let mut record = [0_u8; RECORD_BYTES];
     record[0] = kind;
@@ -140,6 +142,7 @@ fn decode(record: &[u8], position: u64) -> Option<Outcome> {
         REFUSED => Status::Refused(Reason::from_number(number)?),
         SHORT => Status::Short,
         PARTLY => Status::Partly,
+        HELD => Status::Held,
         _ => Status::Open,
     };
     let moved = u128::from(u64::from_le_bytes(word(16))) | u128::from(u64::from_le_bytes(word(24))) << 64;

@@ -1,8 +1,14 @@
 //! The directory as a replicated machine: its state is one JSON file, replaced by rename.
+//!
+//! Beside the directory it keeps the registry of payment files, which changes more often and is asked for by its
+//! leader's readers only: so it is not published, and a parcel to it is the book's own order behind [`REGISTRY`], where
+//! a change of the directory is JSON.
 
 use super::change::Change;
 use super::{Directory, VERSION};
 use bytes::Bytes;
+use fen_book::Stamp;
+use fen_book::batches::{BatchOrder, Batches};
 use fen_raft::{Answer, Audience, Image, LogPlace, Machine, Mark, Parcel};
 use fen_store::disk::Disk;
 use serde::{Deserialize, Serialize};
@@ -11,9 +17,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// What a parcel to the registry begins with; no JSON does.
+const REGISTRY: u8 = 0;
+
+/// A parcel with an order to the registry, whose bytes must be one.
+pub(crate) fn registry_parcel(stamp: u64, order: &[u8]) -> Parcel {
+    let mut body = Vec::with_capacity(1 + order.len());
+    body.push(REGISTRY);
+    body.extend_from_slice(order);
+    Parcel { stamp, body: Bytes::from(body) }
+}
+
 /// The directory as a replicated machine.
 pub struct DirectoryMachine {
     directory: Directory,
+    batches: Batches,
+    /// The last stamp that the registry was given; they rise, whatever leaders' clocks say.
+    clock: u64,
     published: watch::Sender<Arc<Directory>>,
     mark: Mark,
     disk: Arc<dyn Disk>,
@@ -27,6 +47,22 @@ struct Kept {
     index: Option<u64>,
     membership: Vec<u8>,
     directory: Directory,
+    /// The registry's bytes, in hex.
+    #[serde(default)]
+    batches: String,
+    #[serde(default)]
+    clock: u64,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl DirectoryMachine {
@@ -38,8 +74,15 @@ impl DirectoryMachine {
         disk.create_dir(directory)?;
         let path = directory.join("directory.json");
         let (published, changes) = watch::channel(Arc::default());
-        let mut machine =
-            Self { directory: Directory::default(), published, mark: Mark::default(), disk, path };
+        let mut machine = Self {
+            directory: Directory::default(),
+            batches: Batches::default(),
+            clock: 0,
+            published,
+            mark: Mark::default(),
+            disk,
+            path,
+        };
         if let Some(bytes) = machine.read()? {
             machine.take(&bytes)?;
         }
@@ -67,6 +110,10 @@ impl DirectoryMachine {
         }
         let place = kept.term.zip(kept.index).map(|(term, index)| LogPlace { term, index });
         self.mark = Mark { place, membership: Bytes::from(kept.membership) };
+        let bytes =
+            unhex(&kept.batches).ok_or_else(|| io::Error::other("the registry of files is no hex"))?;
+        self.batches = Batches::from_bytes(&bytes).map_err(io::Error::other)?;
+        self.clock = kept.clock;
         self.directory = kept.directory;
         self.directory.complete();
         self.published.send_replace(Arc::new(self.directory.clone()));
@@ -79,6 +126,8 @@ impl DirectoryMachine {
             index: mark.place.map(|place| place.index),
             membership: mark.membership.to_vec(),
             directory: self.directory.clone(),
+            batches: hex(&self.batches.to_bytes()),
+            clock: self.clock,
         };
         serde_json::to_vec(&kept).expect("the directory is plain data")
     }
@@ -97,6 +146,18 @@ impl DirectoryMachine {
         self.disk.sync_dir(self.path.parent().unwrap_or(Path::new("")))
     }
 
+    /// The registry of payment files.
+    pub(crate) fn batches(&self) -> &Batches {
+        &self.batches
+    }
+
+    /// An order to the registry; what is none of this release is answered by nothing.
+    fn enter(&mut self, order: &[u8], stamp: u64) -> Answer {
+        let Ok(order) = BatchOrder::decode(order) else { return Answer::default() };
+        self.clock = stamp.max(self.clock + 1);
+        Answer(Bytes::from(self.batches.take(&order, Stamp::new(self.clock)).encode()))
+    }
+
     fn change(&mut self, body: &[u8]) -> Result<(), String> {
         let change: Change = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         // A refusal leaves everything as it was.
@@ -112,8 +173,11 @@ impl Machine for DirectoryMachine {
         self.mark.clone()
     }
 
-    /// The answer is empty, or the reason for a refusal.
+    /// The answer is empty, or the reason for a refusal; from the registry, its reply.
     fn apply(&mut self, _place: LogPlace, parcel: &Parcel, _audience: Audience) -> io::Result<Answer> {
+        if let Some((&REGISTRY, order)) = parcel.body.split_first() {
+            return Ok(self.enter(order, parcel.stamp));
+        }
         match self.change(&parcel.body) {
             Ok(()) => {
                 self.published.send_replace(Arc::new(self.directory.clone()));
@@ -147,6 +211,8 @@ impl Machine for DirectoryMachine {
 mod tests {
     use super::*;
     use crate::directory::{NodeEntry, REPLICAS};
+    use fen_book::Outcome;
+    use fen_book::batches::{BatchFile, BatchReply, BatchStatus};
     use fen_store::disk::MemoryDisk;
     use std::collections::BTreeMap;
 
@@ -177,9 +243,28 @@ mod tests {
         }
         assert!(counts.len() == 7 && counts.values().all(|count| (800..1_200).contains(count)), "{counts:?}");
 
+        let file = BatchFile { key: 7, message_id: "M".into(), items: 1, ..BatchFile::default() };
+        let enter = BatchOrder::Enter(Box::new(file)).encode();
+        let mut answers = Vec::new();
+        for stamp in [90, 20] {
+            let answer = machine.apply(place, &registry_parcel(stamp, &enter), Audience::Client).unwrap();
+            answers.push(BatchReply::decode(&answer.0).unwrap().outcome);
+        }
+        let stamp = Stamp::new(90);
+        assert_eq!(
+            answers,
+            [BatchStatus::Created, BatchStatus::Exists].map(|status| Outcome { timestamp: stamp, status })
+        );
+        assert_eq!(
+            machine.apply(place, &registry_parcel(1, b"?"), Audience::Client).unwrap(),
+            Answer::default()
+        );
+
         let mark = Mark { place: Some(place), membership: Bytes::from_static(b"us") };
         machine.checkpoint(mark.clone()).unwrap();
+        let kept = machine.batches().clone();
         let (again, changes) = DirectoryMachine::open(disk, Path::new("d")).unwrap();
         assert_eq!((again.mark(), changes.borrow().clone()), (mark, directory));
+        assert_eq!((again.batches(), again.clock), (&kept, 91));
     }
 }

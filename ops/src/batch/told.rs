@@ -4,11 +4,12 @@ use crate::print::{Column, count, plural, table as print_table};
 use fen_batch::desk::{Looked, print_sum};
 use fen_batch::figure::{currency_code, money};
 use fen_batch::run::Ended;
-use fen_book::batches::{BatchEntry, BatchState};
+use fen_book::batches::{BatchEntry, BatchFile, BatchProgress, BatchState};
 use fen_terms::Day;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Seconds since 1970 as an instant in Greenwich.
 pub(super) fn instant(seconds: u64) -> String {
@@ -44,7 +45,27 @@ fn entry(entry: &BatchEntry) -> Value {
         "changed_at": entry.changed_at.get(),
         "key": format!("0x{:032x}", file.key),
         "sha256": fen_batch::desk::hex(&file.content),
+        "per_second": pace(entry).map(|(rate, _)| rate.round()),
+        "seconds_left": pace(entry).map(|(_, left)| left.round()),
     })
+}
+
+/// Items a second since a file that is under way was submitted, and the seconds that the rest takes at that rate.
+fn pace(entry: &BatchEntry) -> Option<(f64, f64)> {
+    let is_under_way = matches!(entry.state, BatchState::GoesOn | BatchState::Posts | BatchState::Voids);
+    let nanoseconds = entry.changed_at.get().saturating_sub(entry.submitted_at.get());
+    if !is_under_way || nanoseconds == 0 || entry.progress.position == 0 {
+        return None;
+    }
+    let figure = |count: u64| u32::try_from(count).map_or(f64::from(u32::MAX), f64::from);
+    let rate = figure(entry.progress.position) / Duration::from_nanos(nanoseconds).as_secs_f64();
+    Some((rate, figure(entry.file.items.saturating_sub(entry.progress.position)) / rate))
+}
+
+/// What was moved so far, with its currency.
+pub(super) fn moved(file: &BatchFile, progress: &BatchProgress) -> String {
+    let ledger = file.ledger.get();
+    format!("{} {}", money(progress.taken_sum.get(), ledger), currency_code(ledger))
 }
 
 /// Files, one object a line.
@@ -95,6 +116,8 @@ fn state(entry: &BatchEntry) -> String {
     match entry.state {
         BatchState::AwaitsRelease => "awaits release".to_owned(),
         BatchState::GoesOn => format!("stopped at {}", count(entry.progress.position)),
+        BatchState::Posts => format!("reserved, posted up to {}", count(entry.progress.position)),
+        BatchState::Voids => format!("let go up to {}", count(entry.progress.position)),
         BatchState::Waits => {
             day(entry.next_on.get()).map_or_else(|| "waits".to_owned(), |day| format!("waits for {day}"))
         }
@@ -131,7 +154,7 @@ pub(super) fn check_json(looked: &Looked) -> String {
 }
 
 /// What a check found, in words.
-pub(super) fn check_words(path: &Path, looked: &Looked) -> String {
+pub(super) fn check_words(path: &Path, looked: &Looked, today: Day) -> String {
     let (checked, file) = (&looked.checked, &looked.file);
     let [transfers, disbursements, repayments] = checked.acts;
     let mut out = format!(
@@ -155,7 +178,7 @@ pub(super) fn check_words(path: &Path, looked: &Looked) -> String {
     if file.needs_release {
         put("a second person must release it");
     }
-    if let Some(day) = day(file.first_on.get()) {
+    if let Some(day) = day(file.first_on.get()).filter(|_| file.first_on.get() > today.number()) {
         put(&format!("the first of it is for {day}"));
     }
     if checked.faults > 0 {

@@ -2,8 +2,10 @@
 //! little-endian, texts behind their length.
 
 use super::{
-    Acceptance, BatchEntry, BatchFile, BatchOrder, BatchProgress, BatchState, Batches, Next, TEXT_BYTES_MAX,
+    Acceptance, BatchEntry, BatchFile, BatchOrder, BatchProgress, BatchReply, BatchState, BatchStatus,
+    Batches, Decision, Next, TEXT_BYTES_MAX,
 };
+use crate::command::Outcome;
 use crate::loan::codec::{Reader, Writer};
 use crate::quantity::{Amount, BusinessDate, LedgerCode, Stamp};
 
@@ -11,6 +13,7 @@ const ENTER: u8 = 1;
 const RELEASE: u8 = 2;
 const CANCEL: u8 = 3;
 const REPORT: u8 = 4;
+const DECIDE: u8 = 5;
 
 const GOES_ON: u8 = 0;
 const WAITS_FOR: u8 = 1;
@@ -28,7 +31,11 @@ impl Writer {
             self.text(text);
         }
         self.bytes.extend_from_slice(&file.content);
-        self.u8(u8::from(file.acceptance == Acceptance::Whole));
+        self.u8(match file.acceptance {
+            Acceptance::Items => 0,
+            Acceptance::Whole => 1,
+            Acceptance::Held => 2,
+        });
         self.u64(file.items);
         self.u128(file.sum.get());
         self.u32(file.ledger.get());
@@ -41,6 +48,17 @@ impl Writer {
         self.u64(progress.taken);
         self.u128(progress.taken_sum.get());
         self.u64(progress.refused);
+    }
+
+    fn entry(&mut self, entry: &BatchEntry) {
+        self.file(&entry.file);
+        self.u16(entry.state.number());
+        self.i32(entry.next_on.get());
+        self.text(&entry.released_by);
+        self.text(&entry.cancelled_by);
+        self.progress(&entry.progress);
+        self.u64(entry.submitted_at.get());
+        self.u64(entry.changed_at.get());
     }
 }
 
@@ -67,7 +85,12 @@ impl Reader<'_> {
             format,
             content,
             submitted_by,
-            acceptance: if self.flag()? { Acceptance::Whole } else { Acceptance::Items },
+            acceptance: match self.u8()? {
+                0 => Acceptance::Items,
+                1 => Acceptance::Whole,
+                2 => Acceptance::Held,
+                _ => return None,
+            },
             items: self.u64()?,
             sum: Amount::new(self.u128()?),
             ledger: LedgerCode::new(self.u32()?),
@@ -82,6 +105,19 @@ impl Reader<'_> {
             taken: self.u64()?,
             taken_sum: Amount::new(self.u128()?),
             refused: self.u64()?,
+        })
+    }
+
+    fn entry(&mut self) -> Option<BatchEntry> {
+        Some(BatchEntry {
+            file: self.file()?,
+            state: BatchState::from_number(self.u16()?)?,
+            next_on: BusinessDate::new(self.i32()?),
+            released_by: self.text()?,
+            cancelled_by: self.text()?,
+            progress: self.progress()?,
+            submitted_at: Stamp::new(self.u64()?),
+            changed_at: Stamp::new(self.u64()?),
         })
     }
 }
@@ -111,6 +147,11 @@ impl BatchOrder {
                 };
                 writer.u8(number);
                 writer.i32(day.get());
+            }
+            Self::Decide { key, decision } => {
+                writer.u8(DECIDE);
+                writer.u128(*key);
+                writer.u8(u8::from(*decision == Decision::Post));
             }
         }
         writer.bytes
@@ -142,8 +183,35 @@ impl BatchOrder {
                 };
                 Some(Self::Report { key, progress, next })
             }
+            DECIDE => {
+                let key = reader.u128()?;
+                let decision = if reader.flag()? { Decision::Post } else { Decision::Void };
+                Some(Self::Decide { key, decision })
+            }
             _ => None,
         }
+    }
+}
+
+impl BatchReply {
+    /// The reply's bytes, for the way between two nodes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.u64(self.outcome.timestamp.get());
+        writer.u16(self.outcome.status.number());
+        if let Some(entry) = &self.entry {
+            writer.entry(entry);
+        }
+        writer.bytes
+    }
+
+    /// The reply of some bytes, if they are one of this release.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let timestamp = Stamp::new(reader.u64()?);
+        let status = BatchStatus::from_number(reader.u16()?)?;
+        let entry = if reader.is_at_end() { None } else { Some(Box::new(reader.entry()?)) };
+        reader.is_at_end().then_some(Self { outcome: Outcome { timestamp, status }, entry })
     }
 }
 
@@ -157,14 +225,7 @@ impl Batches {
         writer.u32(u32::try_from(self.by_key.len()).unwrap_or(u32::MAX));
         for entry in self.by_key.values() {
             assert!(entry.file.message_id.len() <= TEXT_BYTES_MAX, "what was entered is short enough");
-            writer.file(&entry.file);
-            writer.u16(entry.state.number());
-            writer.i32(entry.next_on.get());
-            writer.text(&entry.released_by);
-            writer.text(&entry.cancelled_by);
-            writer.progress(&entry.progress);
-            writer.u64(entry.submitted_at.get());
-            writer.u64(entry.changed_at.get());
+            writer.entry(entry);
         }
         writer.bytes
     }
@@ -185,16 +246,7 @@ impl Batches {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mut batches = Self::default();
         for _ in 0..reader.u32()? {
-            let entry = BatchEntry {
-                file: reader.file()?,
-                state: BatchState::from_number(reader.u16()?)?,
-                next_on: BusinessDate::new(reader.i32()?),
-                released_by: reader.text()?,
-                cancelled_by: reader.text()?,
-                progress: reader.progress()?,
-                submitted_at: Stamp::new(reader.u64()?),
-                changed_at: Stamp::new(reader.u64()?),
-            };
+            let entry = reader.entry()?;
             batches.by_key.insert(entry.file.key, entry);
         }
         Some(batches)

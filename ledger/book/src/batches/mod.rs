@@ -16,6 +16,7 @@ pub use status::{BatchState, BatchStatus};
 use crate::command::Outcome;
 use crate::quantity::{Amount, BusinessDate, LedgerCode, Stamp};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The most files that a registry keeps: at about 300 bytes each, some 300 MB.
 pub const BATCHES_MAX: usize = 1 << 20;
@@ -29,8 +30,19 @@ pub enum Acceptance {
     /// Each item stands for itself.
     #[default]
     Items,
-    /// All items or none.
+    /// All items or none, in one linked command.
     Whole,
+    /// All items or none, however many: all are reserved, then all posted or all voided.
+    Held,
+}
+
+/// What becomes of the reservations of a file that is taken as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// All are posted.
+    Post,
+    /// All are voided.
+    Void,
 }
 
 /// A file, as whoever submits it describes it.
@@ -135,6 +147,13 @@ pub enum BatchOrder {
         /// What becomes of it.
         next: Next,
     },
+    /// Decides, once, what becomes of the reservations of a [`Acceptance::Held`] file.
+    Decide {
+        /// Which.
+        key: u128,
+        /// All or none.
+        decision: Decision,
+    },
 }
 
 /// The answer, with the entry as it then is, if there is one.
@@ -156,7 +175,10 @@ impl BatchOrder {
     fn key(&self) -> u128 {
         match self {
             Self::Enter(file) => file.key,
-            Self::Release { key, .. } | Self::Cancel { key, .. } | Self::Report { key, .. } => *key,
+            Self::Release { key, .. }
+            | Self::Cancel { key, .. }
+            | Self::Report { key, .. }
+            | Self::Decide { key, .. } => *key,
         }
     }
 }
@@ -165,6 +187,11 @@ impl Batches {
     /// A file, if it is known.
     pub fn get(&self, key: u128) -> Option<&BatchEntry> {
         self.by_key.get(&key)
+    }
+
+    /// Files behind a key, by key.
+    pub fn after(&self, key: u128) -> impl Iterator<Item = &BatchEntry> {
+        self.by_key.range((Bound::Excluded(key), Bound::Unbounded)).map(|(_, entry)| entry)
     }
 
     /// All files, by key.
@@ -195,17 +222,41 @@ impl Batches {
             BatchOrder::Release { by, .. } => {
                 let Some(known) = known else { return Some(BatchStatus::NotFound) };
                 if known.state != BatchState::AwaitsRelease {
-                    return Some(BatchStatus::DoesNotAwaitRelease);
+                    let is_again = !by.is_empty() && *by == known.released_by;
+                    return Some(if is_again {
+                        BatchStatus::Exists
+                    } else {
+                        BatchStatus::DoesNotAwaitRelease
+                    });
                 }
                 if by.is_empty() {
                     return Some(BatchStatus::ReleaserMustBeNamed);
                 }
                 (*by == known.file.submitted_by).then_some(BatchStatus::ReleaserMustNotBeSubmitter)
             }
-            BatchOrder::Cancel { .. } => match known {
-                None => Some(BatchStatus::NotFound),
-                Some(known) => known.state.has_ended().then_some(BatchStatus::AlreadyEnded),
-            },
+            BatchOrder::Cancel { by, .. } => {
+                let Some(known) = known else { return Some(BatchStatus::NotFound) };
+                if !by.is_empty() && *by == known.cancelled_by {
+                    return Some(BatchStatus::Exists);
+                }
+                if known.state.is_decided() {
+                    return Some(BatchStatus::AlreadyDecided);
+                }
+                known.state.has_ended().then_some(BatchStatus::AlreadyEnded)
+            }
+            BatchOrder::Decide { .. } => {
+                let Some(known) = known else { return Some(BatchStatus::NotFound) };
+                if known.file.acceptance != Acceptance::Held {
+                    return Some(BatchStatus::NotHeld);
+                }
+                if known.state.is_decided() {
+                    return Some(BatchStatus::Exists);
+                }
+                if known.state == BatchState::AwaitsRelease {
+                    return Some(BatchStatus::AwaitsRelease);
+                }
+                known.state.has_ended().then_some(BatchStatus::AlreadyEnded)
+            }
             BatchOrder::Report { progress, .. } => {
                 let Some(known) = known else { return Some(BatchStatus::NotFound) };
                 if known.state == BatchState::AwaitsRelease {
@@ -264,15 +315,27 @@ impl Batches {
                 entry.released_by.clone_from(by);
             }
             BatchOrder::Cancel { by, .. } => {
-                entry.state = BatchState::Cancelled;
+                // What may be reserved already has to be let go first; the last report ends it.
+                let may_hold = entry.file.acceptance == Acceptance::Held && entry.state == BatchState::GoesOn;
+                entry.state = if may_hold { BatchState::Voids } else { BatchState::Cancelled };
                 entry.cancelled_by.clone_from(by);
+            }
+            BatchOrder::Decide { decision, .. } => {
+                entry.state = match decision {
+                    Decision::Post => BatchState::Posts,
+                    Decision::Void => BatchState::Voids,
+                };
             }
             BatchOrder::Report { progress, next, .. } => {
                 entry.progress = *progress;
                 (entry.state, entry.next_on) = match next {
+                    Next::GoesOn | Next::WaitsFor(_) if entry.state.is_decided() => {
+                        (entry.state, entry.next_on)
+                    }
                     Next::GoesOn => (BatchState::GoesOn, entry.next_on),
                     Next::WaitsFor(day) => (BatchState::Waits, *day),
-                    Next::Done => (BatchState::Done, entry.next_on),
+                    Next::Done if entry.cancelled_by.is_empty() => (BatchState::Done, entry.next_on),
+                    Next::Done => (BatchState::Cancelled, entry.next_on),
                 };
             }
         }
@@ -284,7 +347,7 @@ impl BatchOrder {
         let texts = match self {
             Self::Enter(file) => vec![&file.message_id, &file.initiator, &file.format, &file.submitted_by],
             Self::Release { by, .. } | Self::Cancel { by, .. } => vec![by],
-            Self::Report { .. } => Vec::new(),
+            Self::Report { .. } | Self::Decide { .. } => Vec::new(),
         };
         texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX)
     }
@@ -335,7 +398,8 @@ mod tests {
         assert_eq!(status(&mut batches, &release("")), BatchStatus::ReleaserMustBeNamed);
         assert_eq!(status(&mut batches, &release("anna")), BatchStatus::ReleaserMustNotBeSubmitter);
         assert_eq!(status(&mut batches, &release("bo")), BatchStatus::Created);
-        assert_eq!(status(&mut batches, &release("bo")), BatchStatus::DoesNotAwaitRelease);
+        assert_eq!(status(&mut batches, &release("bo")), BatchStatus::Exists);
+        assert_eq!(status(&mut batches, &release("cy")), BatchStatus::DoesNotAwaitRelease);
         assert_eq!(status(&mut batches, &report), BatchStatus::Created);
         assert_eq!(status(&mut batches, &report), BatchStatus::AlreadyEnded);
     }
@@ -355,6 +419,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reserved_is_decided_once_and_let_go_before_it_ends() {
+        let mut batches = Batches::default();
+        let held = |key| BatchFile { key, acceptance: Acceptance::Held, ..file(false) };
+        let decide = |key, decision| BatchOrder::Decide { key, decision };
+        let done = |key| BatchOrder::Report { key, progress: BatchProgress::default(), next: Next::Done };
+        let cancel = |key| BatchOrder::Cancel { key, by: by("anna") };
+        assert_eq!(status(&mut batches, &decide(7, Decision::Post)), BatchStatus::NotFound);
+        for key in [7, 8] {
+            assert_eq!(status(&mut batches, &BatchOrder::Enter(Box::new(held(key)))), BatchStatus::Created);
+        }
+        let plain = BatchFile { key: 9, ..file(false) };
+        assert_eq!(status(&mut batches, &BatchOrder::Enter(Box::new(plain))), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &decide(9, Decision::Post)), BatchStatus::NotHeld);
+        assert_eq!(status(&mut batches, &decide(7, Decision::Post)), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &decide(7, Decision::Void)), BatchStatus::Exists);
+        assert_eq!(status(&mut batches, &cancel(7)), BatchStatus::AlreadyDecided);
+        assert_eq!(batches.get(7).unwrap().state, BatchState::Posts);
+        assert_eq!(status(&mut batches, &done(7)), BatchStatus::Created);
+        assert_eq!(batches.get(7).unwrap().state, BatchState::Done);
+
+        assert_eq!(status(&mut batches, &cancel(8)), BatchStatus::Created);
+        assert_eq!(batches.get(8).unwrap().state, BatchState::Voids, "what is reserved is let go first");
+        assert_eq!(status(&mut batches, &cancel(8)), BatchStatus::Exists);
+        assert_eq!(status(&mut batches, &decide(8, Decision::Post)), BatchStatus::Exists);
+        assert_eq!(status(&mut batches, &done(8)), BatchStatus::Created);
+        assert_eq!(batches.get(8).unwrap().state, BatchState::Cancelled);
+    }
+
+    #[test]
     fn what_is_kept_is_what_comes_back() {
         let mut batches = Batches::default();
         status(&mut batches, &BatchOrder::Enter(Box::new(file(true))));
@@ -371,10 +464,15 @@ mod tests {
             BatchOrder::Release { key: 7, by: by("bo") },
             BatchOrder::Cancel { key: 7, by: by("bo") },
             BatchOrder::Report { key: 7, progress, next },
+            BatchOrder::Decide { key: 7, decision: Decision::Void },
         ] {
+            let reply = batches.take(&order, Stamp::new(11));
+            assert_eq!(BatchReply::decode(&reply.encode()), Some(reply));
             let bytes = order.encode();
             assert_eq!(BatchOrder::decode(&bytes), Ok(order));
             assert!(BatchOrder::decode(&bytes[..bytes.len() - 1]).is_err());
         }
+        let unknown = batches.take(&BatchOrder::Cancel { key: 1, by: by("bo") }, Stamp::new(12));
+        assert_eq!(BatchReply::decode(&unknown.encode()), Some(unknown));
     }
 }

@@ -69,6 +69,10 @@ numbered! {
         ReleaserMustNotBeSubmitter = 100, "releaser_must_not_be_submitter";
         /// Nothing of it may be done yet.
         AwaitsRelease = 110, "awaits_release";
+        /// Only a file whose items are all reserved first is decided on.
+        NotHeld = 114, "not_held";
+        /// All of it is being posted, or let go: it can't be cancelled any more.
+        AlreadyDecided = 116, "already_decided";
         /// It was done or cancelled before.
         AlreadyEnded = 120, "already_ended";
         /// More outcomes than the file has items.
@@ -93,6 +97,10 @@ numbered! {
         Done = 4, "done";
         /// It was stopped for good.
         Cancelled = 5, "cancelled";
+        /// All of it is reserved and is being posted.
+        Posts = 6, "posts";
+        /// Not all of it could be reserved, or it was cancelled: what is reserved is being let go.
+        Voids = 7, "voids";
     }
 }
 
@@ -100,5 +108,10 @@ impl BatchState {
     /// Whether nothing more will come of it.
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Done | Self::Cancelled)
+    }
+
+    /// Whether it is decided what becomes of all its reservations.
+    pub const fn is_decided(self) -> bool {
+        matches!(self, Self::Posts | Self::Voids)
     }
 }

@@ -9,7 +9,7 @@ use super::position::{Standing, standing};
 use super::product::ProductId;
 use super::row::Row;
 use crate::accounts::Accounts;
-use crate::quantity::AccountId;
+use crate::quantity::{AccountId, Amount};
 use fen_terms::Day;
 
 /// What state a loan is in; the first that applies.
@@ -87,6 +87,14 @@ pub struct LoanView {
     pub rows: Vec<Row>,
     /// What each event did.
     pub effects: Vec<(EventId, Effect)>,
+}
+
+impl LoanView {
+    /// How much one of its events moved, if it was taken.
+    pub fn moved_by(&self, event: EventId) -> Option<Amount> {
+        let (_, effect) = self.effects.iter().find(|(id, _)| *id == event)?;
+        Some((effect.parts.total() + effect.overpaid).or_zero().to_amount())
+    }
 }
 
 impl Loans {
