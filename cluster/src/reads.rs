@@ -204,7 +204,7 @@ impl Desk<'_> {
         };
         let (young, journal) = self.look(young).await?;
         let transfers =
-            self.teller.behind(move || history::query_transfers(&journal, young, &filter)).await?;
+            self.teller.behind(move || history::query_transfers(&journal, None, young, &filter)).await?;
         Ok(encoded(&transfer_list(&transfers)))
     }
 

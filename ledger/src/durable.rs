@@ -13,11 +13,13 @@ use crate::clock::Clock;
 use crate::fault::{Answer, Fault, words};
 use crate::format::{Format, check_or_create};
 use crate::log::{Log, Submission};
+use crate::lookup::Feeder;
 use crate::seal::Sealer;
 use crate::shard::{CheckpointHeader, Shard, touched_ids};
 use crate::tidy::Tidier;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use fen_book::{Command, Reply, Stamp};
+use fen_lookup::Lookup;
 use fen_store::checkpoint::{CheckpointFault, PageStore};
 use fen_store::disk::Disk;
 use fen_store::journal::Journal;
@@ -26,10 +28,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use zerocopy::FromBytes;
 
 /// Where the checkpoints are.
 const CHECKPOINT: &str = "checkpoint";
+
+/// How long opening waits for the secondary indexes that are there.
+const INDEX_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a durable ledger runs.
 #[derive(Clone, Debug)]
@@ -39,11 +45,13 @@ pub struct Options {
     /// A checkpoint begins when so many bytes were logged since the last one; restart replays at most twice as
     /// much.
     pub checkpoint_bytes: u64,
+    /// Whether transfers by reference and accounts by customer are indexed; without, they are looked for.
+    pub secondary_indexes: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue_commands_max: 64, checkpoint_bytes: 256 << 20 }
+        Self { queue_commands_max: 64, checkpoint_bytes: 256 << 20, secondary_indexes: true }
     }
 }
 
@@ -68,6 +76,7 @@ pub(crate) struct Durable {
     next_expiry: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
+    lookup: Option<Arc<Lookup>>,
     identity: u64,
     recovery: Recovery,
     closing: Arc<AtomicBool>,
@@ -185,7 +194,12 @@ fn seal_now(shard: &mut Shard) -> Answer<()> {
 }
 
 impl Durable {
-    pub(crate) fn open(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Answer<Self> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        options: &Options,
+        lookup: Option<Lookup>,
+    ) -> Answer<Self> {
         let Recovered { shard, store, wal, identity, recovery } = recover(disk)?;
         let (submissions, submitted) = bounded::<Submission>(options.queue_commands_max);
         let (reads, read_queue) = unbounded::<Read>();
@@ -217,11 +231,13 @@ impl Durable {
             notes: notes.clone(),
             settled: Arc::clone(&settled),
         };
+        let (indexable, indexable_queue) = bounded(1);
         let sealer = Sealer {
             journal: Arc::clone(&journal),
             notes: notes.clone(),
             sealed,
             untidy,
+            indexable,
             closing: Arc::clone(&closing),
         };
         let checkpoints = Checkpoints {
@@ -244,15 +260,43 @@ impl Durable {
             checkpoint_bytes: options.checkpoint_bytes,
             progress: Progress::default(),
         };
-        let threads = vec![
+        let mut threads = vec![
             spawn("fen-log", move || log.run(&submitted))?,
             spawn("fen-apply", move || apply.run(&durable_queue))?,
             spawn("fen-seal", move || sealer.run(&seal_queue))?,
             spawn("fen-tidy", move || tidier.run(&untidy_queue))?,
             spawn("fen-checkpoint", move || checkpoints.run(&checkpoint_queue))?,
         ];
+        let lookup = lookup.map(Arc::new);
+        if let Some(lookup) = &lookup {
+            let feeder = Feeder {
+                journal: Arc::clone(&journal),
+                lookup: Arc::clone(lookup),
+                reads: reads.clone(),
+                closing: Arc::clone(&closing),
+            };
+            let (opened, ready) = bounded(1);
+            threads.push(spawn("fen-lookup", move || feeder.run(&indexable_queue, &opened))?);
+            // Who asks at once should not have to look at everything; a slow or broken index hinders nobody.
+            let _ready_or_later = ready.recv_timeout(INDEX_PATIENCE);
+        }
         let submissions = Some(submissions);
-        Ok(Self { submissions, reads, threads, next_expiry, clock, journal, identity, recovery, closing })
+        Ok(Self {
+            submissions,
+            reads,
+            threads,
+            next_expiry,
+            clock,
+            journal,
+            lookup,
+            identity,
+            recovery,
+            closing,
+        })
+    }
+
+    pub(crate) fn lookup(&self) -> Option<&Lookup> {
+        self.lookup.as_deref()
     }
 
     pub(crate) fn recovery(&self) -> Recovery {

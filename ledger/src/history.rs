@@ -1,11 +1,13 @@
 //! Questions about the past: young records from the book first, then sealed ones from the journal, as one answer.
 
 use crate::fault::{Answer, Fault, words};
+use crate::lookup::sealed_transfers;
 use crate::past::Past;
 use fen_book::{
     AccountFilter, AccountFlags, AccountSlot, BalanceLine, Book, QueryFilter, RecordNumber, Transfer,
     TransferId,
 };
+use fen_lookup::Lookup;
 use fen_store::journal::Journal;
 
 /// What the book knows of one account's entries, and where the journal goes on.
@@ -116,7 +118,7 @@ pub fn query(past: &impl Past, filter: &QueryFilter) -> Answer<Vec<Transfer>> {
     let asked = *filter;
     let young = past.look(move |book| young_query(book, &asked))?;
     match past.journal() {
-        Some(journal) => query_transfers(journal, young, filter),
+        Some(journal) => query_transfers(journal, past.lookup(), young, filter),
         None => Ok(young.0),
     }
 }
@@ -127,14 +129,14 @@ pub fn query(past: &impl Past, filter: &QueryFilter) -> Answer<Vec<Transfer>> {
 /// [`Fault::Damaged`], where a segment cannot be read.
 pub fn query_transfers(
     journal: &Journal,
+    lookup: Option<&Lookup>,
     (young, below): (Vec<Transfer>, RecordNumber),
     filter: &QueryFilter,
 ) -> Answer<Vec<Transfer>> {
     if filter.range().is_none() {
         return Ok(Vec::new());
     }
-    let sealed = journal
-        .query_transfers(filter, below)
+    let sealed = sealed_transfers(journal, lookup, filter, below)
         .map(|found| found.map(|found| found.record).map_err(|fault| damaged(&fault)));
     join(young, filter.reversed, filter.limit, sealed)
 }

@@ -51,6 +51,7 @@ mod format;
 pub mod history;
 pub mod loan_postings;
 mod log;
+pub mod lookup;
 mod memory;
 pub mod past;
 pub mod proof;
@@ -68,6 +69,7 @@ use crate::memory::Memory;
 use crate::past::Past as _;
 use crate::shard::Shard;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use fen_lookup::{Kind, Lookup};
 use fen_store::disk::{Disk, RealDisk};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,6 +134,9 @@ impl Ticket {
     }
 }
 
+/// Where the secondary indexes are.
+const LOOKUP: &str = "lookup";
+
 const WRONG_REPLY: &str = "a command is answered in its own kind";
 
 fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
@@ -164,15 +169,17 @@ impl Ledger {
     pub fn open_with(directory: impl AsRef<Path>, options: &Options) -> Answer<Self> {
         let disk = RealDisk::open(directory.as_ref()).map_err(|fault| Fault::Open(fault::words(&fault)))?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        Self::open_on(&disk, Arc::new(SystemClock), options)
+        let lookup = options.secondary_indexes.then(|| Lookup::new(&directory.as_ref().join(LOOKUP)));
+        let durable = Durable::open(&disk, Arc::new(SystemClock), options, lookup)?;
+        Ok(Self { keep: Keep::Durable(Box::new(durable)) })
     }
 
-    /// As [`Ledger::open`], on any disk and clock.
+    /// As [`Ledger::open`], on any disk and clock; without secondary indexes, which need a directory of the system's.
     ///
     /// # Errors
     /// As [`Ledger::open`].
     pub fn open_on(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, options: &Options) -> Answer<Self> {
-        Ok(Self { keep: Keep::Durable(Box::new(Durable::open(disk, clock, options)?)) })
+        Ok(Self { keep: Keep::Durable(Box::new(Durable::open(disk, clock, options, None)?)) })
     }
 
     /// A ledger in memory, gone with the process. Its clock starts at `start`, moves by one with every event, and
@@ -412,6 +419,11 @@ impl Ledger {
     /// As there.
     pub fn search_accounts(&self, search: &AccountSearch) -> Answer<Vec<Account>> {
         search::accounts(self, search)
+    }
+
+    /// How many of the sealed records and of the accounts the secondary indexes cover; none without them.
+    pub fn indexed(&self) -> Option<[u64; 2]> {
+        self.lookup().map(|lookup| [Kind::Reference, Kind::Customer].map(|kind| lookup.covered(kind)))
     }
 
     /// The transfers that a search finds; see [`search::transfers`].

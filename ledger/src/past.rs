@@ -11,6 +11,7 @@
 use crate::fault::Answer;
 use crate::{Keep, Ledger, settled};
 use fen_book::Book;
+use fen_lookup::Lookup;
 use fen_store::journal::Journal;
 
 /// See the module's words.
@@ -23,6 +24,11 @@ pub trait Past {
 
     /// The sealed records; none where all are young.
     fn journal(&self) -> Option<&Journal>;
+
+    /// The secondary indexes; without them what they would point at is looked for.
+    fn lookup(&self) -> Option<&Lookup> {
+        None
+    }
 }
 
 impl Past for Ledger {
@@ -37,6 +43,13 @@ impl Past for Ledger {
         match &self.keep {
             Keep::Memory(_) => None,
             Keep::Durable(durable) => Some(durable.journal()),
+        }
+    }
+
+    fn lookup(&self) -> Option<&Lookup> {
+        match &self.keep {
+            Keep::Memory(_) => None,
+            Keep::Durable(durable) => durable.lookup(),
         }
     }
 }

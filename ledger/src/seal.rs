@@ -17,6 +17,8 @@ pub(crate) struct Sealer {
     pub(crate) sealed: Sender<u32>,
     /// Wakes the thread that tidies up behind this one.
     pub(crate) untidy: Sender<()>,
+    /// Wakes the thread that feeds the secondary indexes.
+    pub(crate) indexable: Sender<()>,
     /// Set when the ledger closes: nothing waits for room any more.
     pub(crate) closing: Arc<AtomicBool>,
 }
@@ -39,6 +41,7 @@ impl Sealer {
             let _gone = self.notes.send(Note::ChunkSealed(number));
             let _none_waits = self.sealed.try_send(number);
             let _awake_already = self.untidy.try_send(());
+            let _awake_already = self.indexable.try_send(());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Searches: accounts and transfers by every field and every range of it, combined.
 //!
-//! What asks for one value of a ledger, a code or a client's own field passes by the segments and blocks that cannot
-//! have it; what names an account walks its entries; all else looks at every transfer of the period.
+//! What asks for one `user_data_128` or one customer asks an index ([`lookup`](crate::lookup)); what asks for one value
+//! of a ledger, a code or another field of the client's passes by the segments and blocks that cannot have it; what names
+//! an account walks its entries; all else looks at every transfer of the period, or every account.
 //!
 //! **Invariants.** A search tells what a look at every record would tell, in the same order. To go on, ask again with
 //! the period cut at the last stamp told: stamps are unique.
@@ -10,6 +11,7 @@
 
 use crate::cursor::Direction;
 use crate::fault::{Answer, Fault, words};
+use crate::lookup::{accounts_of, customer_of, sealed_transfers};
 use crate::past::Past;
 use crate::statement::{LINES_MAX, Period, StatementAsked, statement};
 use fen_book::{
@@ -41,6 +43,12 @@ impl<T: PartialOrd + Copy> Bounds<T> {
     /// This value alone.
     pub fn only(value: T) -> Self {
         Self(Some(value..=value))
+    }
+
+    /// The same bounds of another kind of value, which must rise as this one does.
+    #[must_use]
+    pub fn map<U>(&self, of: impl Fn(T) -> U) -> Bounds<U> {
+        Bounds(self.0.as_ref().map(|bounds| of(*bounds.start())..=of(*bounds.end())))
     }
 
     fn hold(&self, value: &T) -> bool {
@@ -158,6 +166,8 @@ impl TransferSearch {
 pub struct AccountSearch {
     /// Who it is.
     pub id: Bounds<AccountId>,
+    /// Whose it is.
+    pub customer: Option<u64>,
     /// Reserved debits.
     pub debits_pending: Bounds<Amount>,
     /// Posted debits.
@@ -192,6 +202,7 @@ impl AccountSearch {
     /// Whether an account is searched for.
     pub fn finds(&self, account: &Account) -> bool {
         self.id.hold(&account.id)
+            && self.customer.is_none_or(|customer| customer_of(account.id) == Some(customer))
             && self.debits_pending.hold(&account.debits_pending)
             && self.debits_posted.hold(&account.debits_posted)
             && self.credits_pending.hold(&account.credits_pending)
@@ -238,6 +249,15 @@ fn look_young(book: &Book, search: &TransferSearch) -> Vec<Transfer> {
 /// # Errors
 /// [`Fault::Stopped`].
 pub fn accounts(past: &impl Past, search: &AccountSearch) -> Answer<Vec<Account>> {
+    if let Some(customer) = search.customer {
+        let mut found = accounts_of(past, customer)?;
+        found.retain(|account| search.finds(account));
+        if search.direction.is_reversed() {
+            found.reverse();
+        }
+        found.truncate(usize::try_from(search.limit.min(FOUND_MAX)).unwrap_or(usize::MAX));
+        return Ok(found);
+    }
     let search = search.clone();
     past.look(move |book| search.look(book))
 }
@@ -261,7 +281,7 @@ pub fn transfers(past: &impl Past, search: &TransferSearch) -> Answer<Vec<Transf
     if search.direction.is_reversed() {
         found.extend(young.iter().copied());
     }
-    let mut sealed = journal.query_transfers(&search.coarse(), below);
+    let mut sealed = sealed_transfers(journal, past.lookup(), &search.coarse(), below);
     while !search.is_full(&found) {
         match sealed.next().transpose().map_err(|fault| Fault::Damaged(words(&fault)))? {
             Some(next) if search.finds(&next.record) => found.push(next.record),

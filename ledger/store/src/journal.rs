@@ -40,6 +40,7 @@ use fen_book::{
     TransferId,
 };
 use files::{Files, OpenSegments};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -158,6 +159,12 @@ impl Journal {
         let view = self.view();
         let known = (0u32..).zip(&view.segments);
         known.filter_map(|(number, known)| known.as_ref().ok().map(|known| (number, known.hash))).collect()
+    }
+
+    /// The hash of a segment; `None` where it is not sealed or cannot be used.
+    pub fn segment_hash(&self, number: u32) -> Option<SegmentHash> {
+        let view = self.view();
+        view.segments.get(wide(number))?.as_ref().ok().map(|known| known.hash)
     }
 
     /// Why segments, or the index of segments, cannot be used.
@@ -500,7 +507,16 @@ impl Journal {
     /// The sealed transfers below a record number that pass the filter, in its order and up to its limit. Give the
     /// number of the first young record, so that none is told twice while a chunk is being sealed.
     pub fn query_transfers(&self, filter: &QueryFilter, below: RecordNumber) -> QueryTransfers<'_> {
-        QueryTransfers::new(self, filter, below)
+        self.query_transfers_among(filter, RecordNumber::ZERO..below)
+    }
+
+    /// As [`Journal::query_transfers`], among some of the records.
+    pub fn query_transfers_among(
+        &self,
+        filter: &QueryFilter,
+        numbers: Range<RecordNumber>,
+    ) -> QueryTransfers<'_> {
+        QueryTransfers::new(self, filter, numbers)
     }
 
     /// Every sealed record from that number on, in order: for audits, exports and feeds.

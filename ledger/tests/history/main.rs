@@ -3,6 +3,7 @@
 
 mod as_of;
 mod feed;
+mod lookup;
 mod search;
 mod statement;
 mod turnover;

@@ -19,7 +19,7 @@ pub struct QueryTransfers<'a> {
     journal: &'a Journal,
     view: Arc<Sealed>,
     filter: QueryFilter,
-    below: RecordNumber,
+    numbers: Range<RecordNumber>,
     left: u32,
     /// The blocks still to come, counted over all segments.
     blocks: Range<u64>,
@@ -28,17 +28,18 @@ pub struct QueryTransfers<'a> {
 }
 
 impl<'a> QueryTransfers<'a> {
-    pub(super) fn new(journal: &'a Journal, filter: &QueryFilter, below: RecordNumber) -> Self {
+    pub(super) fn new(journal: &'a Journal, filter: &QueryFilter, numbers: Range<RecordNumber>) -> Self {
         let view = journal.view();
         let all = u64::from(narrow(view.segments.len())) * u64::from(narrow(BLOCKS));
-        let asked = below.get().div_ceil(u64::from(narrow(BLOCK_RECORDS)));
-        let blocks = 0..all.min(asked);
+        let records = u64::from(narrow(BLOCK_RECORDS));
+        let end = all.min(numbers.end.get().div_ceil(records));
+        let blocks = (numbers.start.get() / records).min(end)..end;
         let filter = *filter;
         Self {
             journal,
             view,
             filter,
-            below,
+            numbers,
             left: filter.limit,
             blocks,
             reading: None,
@@ -93,7 +94,7 @@ impl<'a> QueryTransfers<'a> {
         let first = first_record(segment).get() + u64::from(number) * u64::from(narrow(BLOCK_RECORDS));
         for row in rows {
             let number_of_record = RecordNumber::new(first + u64::from(narrow(row)));
-            if number_of_record < self.below {
+            if self.numbers.contains(&number_of_record) {
                 let record = reading.record_in(number, row)?;
                 self.ready.push_back(Found { number: number_of_record, record });
             }
@@ -194,6 +195,39 @@ impl<'a> Records<'a> {
             Ok(record) => Ok(Found { number: RecordNumber::new(number), record }),
             Err(fault) => Err((fault, around(BLOCK_RECORDS))),
         }
+    }
+}
+
+impl Journal {
+    /// The records with these numbers, in their order; neighbours share the reading of their block.
+    pub fn records_at(
+        &self,
+        numbers: impl IntoIterator<Item = RecordNumber>,
+    ) -> impl Iterator<Item = Result<Found, JournalFault>> {
+        let mut records = Records::new(self, RecordNumber::ZERO);
+        numbers.into_iter().map(move |number| records.read(number.get()).map_err(|(fault, _)| fault))
+    }
+
+    /// The external references of a segment's transfers (`user_data_128`, where it is not zero), each with its
+    /// position. Of a segment without any, nothing is read.
+    pub fn references(&self, number: u32) -> Result<Vec<(u128, u32)>, JournalFault> {
+        let view = self.view();
+        let fields = self.known(&view, number)?.zone.fields.as_ref();
+        let mut found = Vec::new();
+        if fields.is_none_or(|fields| fields.user_data_128.max == 0) {
+            return Ok(found);
+        }
+        let mut reading = Reading::new(self.segment_in(&view, number)?);
+        for block_number in 0..narrow(BLOCKS) {
+            let block = reading.block(block_number)?;
+            for row in 0..BLOCK_RECORDS {
+                let reference = block.user_data_128(row);
+                if reference != 0 && is_transfer(block, row) {
+                    found.push((reference, block_number * narrow(BLOCK_RECORDS) + narrow(row)));
+                }
+            }
+        }
+        Ok(found)
     }
 }
 
