@@ -29,6 +29,7 @@ mod progress;
 mod proof;
 mod reach;
 mod schedule;
+mod search;
 mod start;
 mod statement;
 mod trial_balance;
@@ -69,6 +70,7 @@ enum Command {
     Portfolio(portfolio::Arguments),
     Proof(proof::Arguments),
     Schedule(schedule::Arguments),
+    Search(search::Arguments),
     Start(start::Arguments),
     Statement(statement::Arguments),
     TrialBalance(trial_balance::Arguments),
@@ -106,6 +108,7 @@ fn run(fen: &Fen) -> Result<Exit, Failure> {
         Command::Loan(arguments) => loan::run(arguments, fen.json),
         Command::Portfolio(arguments) => portfolio::run(arguments, fen.json),
         Command::Schedule(arguments) => schedule::run(arguments),
+        Command::Search(arguments) => search::run(arguments, fen.json),
         Command::Start(arguments) => start::run(arguments),
         Command::Statement(arguments) => statement::run(arguments, fen.json),
         Command::TrialBalance(arguments) => trial_balance::run(arguments, fen.json),
