@@ -43,8 +43,8 @@ enum Errand {
     Reserve { hold: Transfer, asked: Transfer, target: u32 },
     /// End the reservation of a crossing.
     End(Transfer),
-    /// It ends what is still under way.
-    Wait,
+    /// It ends this, which is still under way, or is opened by the same batch.
+    Wait(TransferId),
 }
 
 /// Whether marks of a crossing are to be believed: only in a command that the cluster has made.
@@ -187,14 +187,14 @@ impl Books {
         }
         let holds = errands.iter().filter_map(|errand| match errand {
             Errand::Reserve { hold, .. } => Some((hold.credit_account_id, hold.ledger)),
-            Errand::Plain(_) | Errand::End(_) | Errand::Wait => None,
+            Errand::Plain(_) | Errand::End(_) | Errand::Wait(_) => None,
         });
         let clearing: BTreeSet<(AccountId, LedgerCode)> = holds.collect();
         self.open_clearing(proposal, &clearing)?;
         let records = errands.iter().filter_map(|errand| match errand {
             Errand::Plain(transfer) | Errand::End(transfer) => Some(*transfer),
             Errand::Reserve { hold, .. } => Some(*hold),
-            Errand::Wait => None,
+            Errand::Wait(_) => None,
         });
         let records: Vec<Transfer> = records.collect();
         let mut outcomes = self.post_transfers(proposal, &records)?.into_iter();
@@ -203,7 +203,9 @@ impl Books {
             let waits =
                 Outcome { timestamp: self.shard.book().clock(), status: Status::PendingTransferNotFound };
             let (outcome, word) = match errand {
-                Errand::Wait => (waits, Word::AskAgain),
+                Errand::Wait(pending) if self.is_out(*pending) => (waits, Word::AskAgain),
+                // Decided before, or refused just now: nobody will ever tell of it.
+                Errand::Wait(_) => (waits, Word::AskAtOnce),
                 Errand::Plain(_) => (next(&mut outcomes)?, Word::Final),
                 Errand::Reserve { asked, target, .. } => {
                     self.reserved(asked, *target, next(&mut outcomes)?)?
@@ -238,8 +240,7 @@ impl Books {
         if !event.flags.intersects(ENDS) || event.flags.has_unknown() {
             return Ok(Errand::Plain(*event));
         }
-        let is_out = self.crossings.get(event.pending_id).is_some_and(|open| open.stage() == Stage::Out);
-        if is_out || opening.contains(&event.pending_id) {
+        if self.is_out(event.pending_id) || opening.contains(&event.pending_id) {
             let linked = |event: &Transfer| event.flags.contains(TransferFlags::LINKED);
             let before = index.checked_sub(1).and_then(|before| events.get(before));
             if linked(event) || before.is_some_and(linked) {
@@ -247,12 +248,17 @@ impl Books {
                 let pending_id = step_id(event.pending_id, Step::Settle);
                 return Ok(Errand::Plain(Transfer { pending_id, ..*event }));
             }
-            return Ok(Errand::Wait);
+            return Ok(Errand::Wait(event.pending_id));
         }
         let clearing = self.payee_is_elsewhere(event)?;
         let end = Transfer { credit_account_id: clearing.unwrap_or(event.credit_account_id), ..*event };
         let is_open = self.crossings.get(event.pending_id).is_some();
         Ok(if is_open { Errand::End(end) } else { Errand::Plain(end) })
+    }
+
+    /// Whether a transfer waits for its target's word.
+    fn is_out(&self, id: TransferId) -> bool {
+        self.crossings.get(id).is_some_and(|open| open.stage() == Stage::Out)
     }
 
     /// Where a post or void names the payee of a crossing: the clearing account, which stands for him here.
@@ -317,7 +323,10 @@ impl Books {
             let account = clearing_account(source, self.number, transfer.ledger)
                 .ok_or_else(|| broken("a leg from nowhere"))?;
             clearing.insert((account, transfer.ledger));
-            legs.push(leg(transfer, account));
+            let leg = leg(transfer, account);
+            #[cfg(feature = "planted")]
+            let leg = planted_in(leg, proposal);
+            legs.push(leg);
         }
         self.open_clearing(proposal, &clearing)?;
         let outcomes = self.post_transfers(proposal, &legs)?;
@@ -483,6 +492,17 @@ fn leg(asked: &Transfer, clearing: AccountId) -> Transfer {
         timestamp: Stamp::ZERO,
         ..*asked
     }
+}
+
+#[cfg(feature = "planted")]
+fn planted_in(leg: Transfer, proposal: u64) -> Transfer {
+    use fen_raft::planted::{Bug, is_here};
+    if is_here(Bug::LostInClearing) {
+        return Transfer { amount: Amount::new(leg.amount.get().max(2) - 1), ..leg };
+    }
+    // An id that follows from the moment of asking.
+    let id = TransferId::new(leg.id.get() ^ u128::from(proposal >> 20));
+    if is_here(Bug::LegTwice) { Transfer { id, ..leg } } else { leg }
 }
 
 fn settle(verdict: &Verdict, status: Status) -> Transfer {

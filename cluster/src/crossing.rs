@@ -24,7 +24,8 @@
 //! `id_already_failed`; after any other refusal, the same one again. `balancing_debit` takes what the payer has;
 //! `balancing_credit` reserves all that is asked (it must be there) and moves what the payee's side allows.
 //! Linked events over several shards and imported ones that cross are refused with statuses of their own, and nothing
-//! of them is done. A post or void of a transfer that is still on its way waits for it.
+//! of them is done. A post or void of a transfer that is still on its way waits for it; one that comes in the same batch
+//! as what it ends is asked once more by itself when that is decided, at this or an earlier asking.
 //!
 //! Limits: [`table::OPEN_MAX`] open crossings a shard; past that, `Busy`. Deliberately absent: chains over several
 //! shards, and the end of a reservation between shards by `end_chains` or with receipts.

@@ -84,6 +84,11 @@ impl Teller {
         &self.board
     }
 
+    /// How many transfers between shards have begun here and not come to their end.
+    pub fn crossings_open(&self) -> usize {
+        self.board.open()
+    }
+
     /// Room that waiting commands take, in KiB.
     pub(crate) fn waiting_kib(&self) -> u64 {
         WAITING_KIB_MAX.saturating_sub(self.room.available_permits()) as u64

@@ -23,11 +23,15 @@ pub enum Bug {
     AppliedTwice = 7,
     /// A batch that is split by shard loses a fen.
     LostFen = 8,
+    /// The leg of a transfer between shards moves a fen less than was reserved.
+    LostInClearing = 9,
+    /// A leg that is asked again is done again.
+    LegTwice = 10,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::AnsweredBeforeDurable,
         Self::LostVote,
         Self::ForgottenTruncation,
@@ -36,6 +40,8 @@ impl Bug {
         Self::LeaderRestored,
         Self::AppliedTwice,
         Self::LostFen,
+        Self::LostInClearing,
+        Self::LegTwice,
     ];
 }
 

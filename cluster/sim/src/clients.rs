@@ -11,6 +11,7 @@ use fen_book::{
     Account, AccountFlags, AccountId, Amount, Code, CreateAccountStatus, CreateTransferStatus, LedgerCode,
     TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tonic::{Code as GrpcCode, Request, Status};
 
@@ -18,6 +19,10 @@ use tonic::{Code as GrpcCode, Request, Status};
 pub const CNY: LedgerCode = LedgerCode::new(156);
 /// The bank's own account, which every shard keeps a part of.
 pub const BANK: AccountId = AccountId::new((u64::MAX as u128) << 64 | 1);
+
+/// What ends a reservation.
+pub const ENDS: TransferFlags =
+    TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
 
 /// A transfer that was asked for.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub struct Order {
     pub asked_ms: u64,
     /// When its answer came, and what it was.
     pub answer: Option<(u64, PackedResult)>,
+    /// The chain that it was sent in, by the first member's place in the history; most stand alone.
+    pub chain: Range<usize>,
 }
 
 /// A balance that was read.
@@ -59,7 +66,7 @@ pub struct Street {
     pub counters: Arc<Mutex<Vec<Option<Counter>>>>,
     /// What they wrote down.
     pub history: Arc<Mutex<History>>,
-    /// Customers' accounts, by groups within which money moves.
+    /// Customers' accounts, by shards.
     pub circles: Arc<Vec<Vec<AccountId>>>,
     /// What happens.
     pub story: Story,
@@ -71,8 +78,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// How a call may end badly.
 enum Miss {
-    /// Ask again.
-    Again,
+    /// Ask again; this is why.
+    Again(String),
     /// It was refused for good.
     Refused(String),
 }
@@ -113,10 +120,13 @@ impl Client {
     }
 
     fn draw(&mut self) -> Transfer {
-        let circle = self.dice.index(self.street.circles.len());
-        let circle = self.street.circles[circle].clone();
-        let one = circle[self.dice.index(circle.len())];
-        let other = circle[self.dice.index(circle.len())];
+        let at_home = self.dice.index(self.street.circles.len());
+        let one = self.somebody_of(at_home);
+        let elsewhere = self.dice.index(self.street.circles.len());
+        let place = if self.dice.happens(450_000) { elsewhere } else { at_home };
+        let other = self.somebody_of(place);
+        // A payee whom nobody knows: his shard refuses what the payer's has reserved.
+        let other = if self.dice.happens(30_000) { AccountId::new(other.get() + 1) } else { other };
         let amount = self.dice.within(1, 500);
         let id = self.id();
         let base = Transfer {
@@ -163,17 +173,44 @@ impl Client {
         }
     }
 
-    async fn pay(&mut self) {
+    fn somebody_of(&mut self, circle: usize) -> AccountId {
+        let members = self.street.circles[circle].len();
+        self.street.circles[circle][self.dice.index(members)]
+    }
+
+    /// Events that stand alone, and here and there a chain of two or three.
+    fn draw_batch(&mut self) -> (Vec<Transfer>, Vec<Range<usize>>) {
         let count = self.dice.within(1, 6);
-        let batch: Vec<Transfer> = (0..count).map(|_| self.draw()).collect();
+        let (mut batch, mut chains) = (Vec::new(), Vec::new());
+        for _event in 0..count {
+            let members = if self.dice.happens(100_000) { self.dice.within(2, 3) } else { 1 };
+            let first = batch.len();
+            for member in 1..=members {
+                let mut event = self.draw();
+                // What ends a reservation stands alone.
+                while members > 1 && event.flags.intersects(ENDS) {
+                    event = self.draw();
+                }
+                let flags =
+                    if member < members { event.flags.with(TransferFlags::LINKED) } else { event.flags };
+                batch.push(Transfer { flags, ..event });
+            }
+            chains.resize(batch.len(), first..batch.len());
+        }
+        (batch, chains)
+    }
+
+    async fn pay(&mut self) {
+        let (batch, chains) = self.draw_batch();
         let first = {
             let asked_ms = self.street.story.milliseconds();
             let mut history = lock(&self.street.history);
             let first = history.orders.len();
-            history.orders.extend(batch.iter().map(|transfer| Order {
+            history.orders.extend(batch.iter().zip(&chains).map(|(transfer, chain)| Order {
                 transfer: *transfer,
                 asked_ms,
                 answer: None,
+                chain: first + chain.start..first + chain.end,
             }));
             first
         };
@@ -234,7 +271,13 @@ impl Client {
                     }
                     return answer;
                 }
-                Err(Miss::Again) => tokio::time::sleep(self.dice.pause(5, 100)).await,
+                Err(Miss::Again(why)) => {
+                    if attempts.is_multiple_of(50) {
+                        let line = format!("client {} has asked {attempts} times: {why}", self.number);
+                        self.street.story.line(&line);
+                    }
+                    tokio::time::sleep(self.dice.pause(5, 100)).await;
+                }
                 Err(Miss::Refused(reason)) => {
                     self.street.story.fail(&format!("client {} was refused: {reason}", self.number));
                     // The run has failed; nothing more is to be learnt from this client.
@@ -252,27 +295,27 @@ impl Client {
         tokio::time::sleep(self.dice.pause(0, 3)).await;
         let counter = lock(&self.street.counters)[node].clone();
         let Some(counter) = counter.filter(|counter| !counter.life.is_over()) else {
-            return Err(Miss::Again);
+            return Err(Miss::Again("nobody is there".to_owned()));
         };
         let patience = self.dice.pause(300, 4_000);
         let life = counter.life.clone();
         let answer = tokio::select! {
             biased;
-            () = life.ended() => return Err(Miss::Again),
+            () = life.ended() => return Err(Miss::Again("the node is gone".to_owned())),
             answer = tokio::time::timeout(patience, call(counter)) => answer,
         };
         // One answer in fifty is lost on the way.
         if self.dice.happens(20_000) {
             self.street.story.mark("an answer was lost on its way to the client");
-            return Err(Miss::Again);
+            return Err(Miss::Again("its answer was lost".to_owned()));
         }
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(status)) if matches!(status.code(), GrpcCode::InvalidArgument | GrpcCode::Internal) => {
                 Err(Miss::Refused(status.message().to_owned()))
             }
-            Ok(Err(_)) => Err(Miss::Again),
-            Err(_late) => Err(Miss::Again),
+            Ok(Err(status)) => Err(Miss::Again(status.to_string())),
+            Err(_late) => Err(Miss::Again("no answer in time".to_owned())),
         }
     }
 

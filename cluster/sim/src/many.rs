@@ -157,6 +157,15 @@ fn print(sum: &Sum, wall: Duration, last: u64) {
 
 /// What a large number of seeds should reach.
 const MARKS: &[&str] = &[
+    "a chain over several shards was refused",
+    "a chain was posted",
+    "a chain was refused",
+    "a new leader found transfers on their way",
+    "a reservation between shards lapsed",
+    "a reservation between shards was ended",
+    "a transfer between shards was refused by the payee's",
+    "a transfer between shards was refused by the payer's",
+    "a transfer between shards was settled",
     "a bit of the books rotted",
     "a client had to ask again",
     "a connection broke",

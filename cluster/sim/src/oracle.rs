@@ -1,18 +1,21 @@
 //! What must hold, whatever happened.
 //!
-//! Every answer bears the stamp of its event, and stamps rise along a shard's log: so the clients' answers alone say
-//! in which order everything was applied. The naive model applies it all again in that order and must give the same
-//! answers and the same balances; and what was read must be what the books held at some moment between question and
-//! answer. That is linearizability, checked exactly, since the order is known and need not be searched for.
+//! Every answer bears the stamp of its event, and stamps rise along a shard's log: so the clients' answers, and the
+//! stamps of the records by which transfers crossed from shard to shard, say in which order everything was applied
+//! ([`trail`]). The naive model applies it all again in that order and must give the same answers and the same
+//! balances; and what was read must be what the books held at some moment between question and answer ([`answers`]).
+//! That is linearizability, checked exactly, since the order is known and need not be searched for.
 
-use crate::clients::{BANK, History, Order, Reading, status_of};
+pub mod answers;
+pub mod trail;
+
+use crate::clients::{ENDS, History};
+use crate::oracle::answers::clearing_accounts;
+use crate::oracle::trail::Trail;
 use crate::story::Story;
 use crate::town::Town;
-use fen_api::wire;
-use fen_book::{
-    Account, AccountFlags, AccountId, Code, Command, CreateTransferStatus, Reply, Stamp, Transfer,
-    TransferFlags,
-};
+use fen_api::{records, wire};
+use fen_book::{Account, AccountId, Command};
 use fen_cluster::route::{Home, home};
 use fen_model::Model;
 use fen_raft::GroupId;
@@ -75,15 +78,6 @@ impl Digests {
     }
 }
 
-/// The shard of a transfer, as clients of this town choose them: one of its accounts is a customer's.
-pub fn shard_of(town: &Town, transfer: &Transfer) -> Option<u32> {
-    let directory =
-        town.places.iter().find_map(|place| place.running.as_ref())?.0.office().router.directory();
-    let customer =
-        [transfer.debit_account_id, transfer.credit_account_id].into_iter().find(|id| *id != BANK)?;
-    shard_of_account(&directory, customer)
-}
-
 /// The shard of a customer's account.
 pub fn shard_of_account(directory: &fen_cluster::directory::Directory, account: AccountId) -> Option<u32> {
     match home(account) {
@@ -92,163 +86,10 @@ pub fn shard_of_account(directory: &fen_cluster::directory::Directory, account: 
     }
 }
 
-/// Everything that needs no look into a node: the answers against the model, the readings against the order.
-pub fn judge_answers(town: &Town, history: &History, accounts: &[AccountId]) -> BTreeMap<u32, Model> {
-    let story = &town.story;
-    let mut shards: BTreeMap<u32, Vec<&Order>> = BTreeMap::new();
-    for order in &history.orders {
-        match (order.answer, shard_of(town, &order.transfer)) {
-            (Some(_), Some(shard)) => shards.entry(shard).or_default().push(order),
-            (None, _) => story.fail(&format!("transfer {} was never answered", order.transfer.id.get())),
-            (_, None) => story.fail("a transfer has no shard"),
-        }
-    }
-    let mut models = BTreeMap::new();
-    for shard in 1..=town.shards {
-        let mut orders = shards.remove(&shard).unwrap_or_default();
-        orders.sort_by_key(|order| order.answer.map(|(_, result)| result.timestamp));
-        models.insert(shard, judge_shard(story, &orders, accounts));
-        judge_readings(town, story, &orders, history, shard);
-    }
-    models
-}
-
-fn judge_shard(story: &Story, orders: &[&Order], accounts: &[AccountId]) -> Model {
-    let mut model = Model::new();
-    let mut latest_asked_ms = 0;
-    let opened: Vec<Account> = accounts
-        .iter()
-        .map(|id| Account {
-            id: *id,
-            ledger: crate::clients::CNY,
-            code: Code::new(1),
-            flags: if *id == BANK {
-                AccountFlags::NONE
-            } else {
-                AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS
-            },
-            ..Account::default()
-        })
-        .collect();
-    model.apply(&Command::CreateAccounts(&opened), Stamp::new(opened.len() as u64 + 1));
-    for order in orders {
-        let Some((answered_ms, result)) = order.answer else { continue };
-        let Some(status) = status_of(result) else {
-            story.fail(&format!("status {} is none", result.status));
-            continue;
-        };
-        if answered_ms < latest_asked_ms {
-            story.fail(&format!(
-                "transfer {} was answered before one that is stamped earlier was asked for",
-                order.transfer.id.get()
-            ));
-        }
-        latest_asked_ms = latest_asked_ms.max(order.asked_ms);
-        // Refused by an earlier attempt, nobody knows when: it changed no balance.
-        if status == CreateTransferStatus::IdAlreadyFailed {
-            story.mark("a lost refusal was found again as `id_already_failed`");
-            continue;
-        }
-        // Posted by an earlier attempt, whose answer was lost.
-        let expected = if status == CreateTransferStatus::Exists {
-            story.mark("a lost answer was found again as `exists`");
-            CreateTransferStatus::Created
-        } else {
-            status
-        };
-        let reply = model.apply(&Command::CreateTransfers(&[order.transfer]), result.timestamp);
-        let Reply::Transfers(outcomes) = reply else { continue };
-        if outcomes[0].status != expected || outcomes[0].timestamp != result.timestamp {
-            story.fail(&format!(
-                "transfer {} at {}: the cluster says {expected}, the model {}",
-                order.transfer.id.get(),
-                result.timestamp.get(),
-                outcomes[0].status
-            ));
-        }
-        let posted = expected == CreateTransferStatus::Created;
-        let reserves = order.transfer.flags.contains(TransferFlags::PENDING);
-        story.mark(match (posted, reserves) {
-            (true, true) => "money was reserved",
-            (true, false) => "money moved",
-            (false, _) => "a transfer was refused",
-        });
-    }
-    model
-}
-
-/// What each reading saw must be what the books held between its question and its answer, and never older than what
-/// an earlier reading saw.
-fn judge_readings(town: &Town, story: &Story, orders: &[&Order], history: &History, shard: u32) {
-    let Some(place) = town.places.iter().find_map(|place| place.running.as_ref()) else { return };
-    let directory = place.0.office().router.directory();
-    let mut readings: BTreeMap<AccountId, Vec<&Reading>> = BTreeMap::new();
-    for reading in &history.readings {
-        if shard_of_account(&directory, reading.account) == Some(shard) {
-            readings.entry(reading.account).or_default().push(reading);
-        }
-    }
-    for (account, mut readings) in readings {
-        readings.sort_by_key(|reading| reading.asked_ms);
-        let states = states_of(orders, account);
-        for (number, reading) in readings.iter().enumerate() {
-            let Some(at) = states.iter().position(|state| state.posted == reading.posted) else {
-                story.fail(&format!(
-                    "a reading of account {account:?} saw what never was: {:?}",
-                    reading.posted
-                ));
-                continue;
-            };
-            let too_old = states[at + 1..].iter().any(|later| later.answered_ms < reading.asked_ms);
-            let too_new = states[..=at].iter().any(|earlier| earlier.asked_ms > reading.answered_ms);
-            let regress = readings[..number].iter().any(|earlier| {
-                let newer = states.iter().position(|state| state.posted == earlier.posted) > Some(at);
-                newer && earlier.answered_ms < reading.asked_ms
-            });
-            if too_old || regress {
-                story.fail(&format!("a reading of account {account:?} was stale"));
-            }
-            if too_new {
-                story.fail(&format!("a reading of account {account:?} saw the future"));
-            }
-        }
-    }
-}
-
-/// What an account held after each event that touched it.
-struct State {
-    posted: (u128, u128),
-    asked_ms: u64,
-    answered_ms: u64,
-}
-
-fn states_of(orders: &[&Order], account: AccountId) -> Vec<State> {
-    let mut states = vec![State { posted: (0, 0), asked_ms: 0, answered_ms: 0 }];
-    let mut posted = (0_u128, 0_u128);
-    for order in orders {
-        let transfer = &order.transfer;
-        let Some((answered_ms, result)) = order.answer else { continue };
-        let moved =
-            matches!(status_of(result), Some(CreateTransferStatus::Created | CreateTransferStatus::Exists));
-        let only_state = TransferFlags::PENDING.bits() | TransferFlags::VOID_PENDING_TRANSFER.bits();
-        if !moved || transfer.flags.bits() & only_state != 0 {
-            continue;
-        }
-        let amount = transfer.amount.get();
-        if transfer.debit_account_id == account {
-            posted.0 += amount;
-        } else if transfer.credit_account_id == account {
-            posted.1 += amount;
-        } else {
-            continue;
-        }
-        states.push(State { posted, asked_ms: order.asked_ms, answered_ms });
-    }
-    states
-}
-
 /// Every replica against the model, account by account, and audited.
 pub async fn judge_replicas(town: &Town, models: &BTreeMap<u32, Model>, accounts: &[AccountId]) {
+    let accounts = [accounts, &clearing_accounts(town.shards)].concat();
+    let accounts = &accounts[..];
     for place in &town.places {
         let Some((node, _)) = &place.running else { continue };
         for shard in 1..=town.shards {
@@ -300,12 +141,14 @@ fn balances(account: &Account) -> [u128; 4] {
     ]
 }
 
-/// Every transfer that was answered `posted` is found, under the stamp of its answer; nothing that was refused is.
-pub async fn judge_presence(town: &Town, history: &History) {
+/// Every transfer that was answered `posted` is found, as it was asked for and under the stamp of its answer; nothing
+/// that was refused is.
+pub async fn judge_presence(town: &Town, history: &History, trail: &Trail) {
     let Some(counter) = (0..town.places.len()).find_map(|index| town.counter(index)) else { return };
-    for orders in history.orders.chunks(200) {
+    let orders: Vec<_> = history.orders.iter().zip(&trail.posted).collect();
+    for orders in orders.chunks(200) {
         let ids =
-            orders.iter().map(|order| fen_api::records::halves(order.transfer.id.get()).unwrap_or_default());
+            orders.iter().map(|(order, _)| records::halves(order.transfer.id.get()).unwrap_or_default());
         let question = wire::Ids { ids: ids.collect() };
         let found = loop {
             use fen_api::wire::ledger_server::Ledger;
@@ -315,18 +158,60 @@ pub async fn judge_presence(town: &Town, history: &History) {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
-        for (order, found) in orders.iter().zip(found) {
-            let Some((_, result)) = order.answer else { continue };
-            let status = status_of(result);
-            let posted = matches!(status, Some(CreateTransferStatus::Created | CreateTransferStatus::Exists));
-            let id = order.transfer.id.get();
-            match found.transfer {
-                Some(found) if posted && found.timestamp == result.timestamp.get() => {}
-                None if !posted => {}
-                Some(_) if posted => town.story.fail(&format!("transfer {id} is found under another stamp")),
-                Some(_) => town.story.fail(&format!("transfer {id} was refused and is found")),
-                None => town.story.fail(&format!("transfer {id} was acknowledged and is lost")),
+        for ((order, posted), found) in orders.iter().zip(found) {
+            let asked = &order.transfer;
+            let id = asked.id.get();
+            let fail = |words: &str| town.story.fail(&format!("transfer {id} {words}"));
+            let found = found.transfer.map(|message| records::transfer(&message));
+            match (found, posted) {
+                (None, None) => {}
+                (None, Some(_)) => fail("was acknowledged and is lost"),
+                (Some(_), None) => fail("was refused and is found"),
+                (Some(Err(why)), _) => fail(&format!("is found and cannot be read: {why}")),
+                (Some(Ok(found)), Some(stamp)) => {
+                    if found.timestamp != *stamp {
+                        fail("is found under another stamp");
+                    }
+                    let names = |one: &fen_book::Transfer| (one.debit_account_id, one.credit_account_id);
+                    let voids = asked.flags.contains(fen_book::TransferFlags::VOID_PENDING_TRANSFER);
+                    if names(&found) != names(asked) || (!voids && found.amount != asked.amount) {
+                        fail("is found, and is another one than was asked for");
+                    }
+                    if found.flags.intersects(ENDS) != asked.flags.intersects(ENDS) {
+                        fail("is found as something else than it is");
+                    }
+                }
             }
+        }
+    }
+}
+
+/// What is on its way between shards, all told: nothing, once all is quiet.
+pub async fn judge_clearing(town: &Town) {
+    let mut sums: BTreeMap<AccountId, [u128; 4]> = BTreeMap::new();
+    for shard in 1..=town.shards {
+        let honest = town.places.iter().filter(|place| !place.disk_lied);
+        let mut tellers =
+            honest.filter_map(|place| place.running.as_ref()?.0.office().router.teller(GroupId(shard)));
+        let Some(teller) = tellers.next() else { continue };
+        let ids = clearing_accounts(town.shards);
+        let looked = teller.group().peek(move |machine| {
+            ids.iter().filter_map(|id| machine.shard().book().account(*id)).collect::<Vec<_>>()
+        });
+        let Ok(Ok(found)) = tokio::time::timeout(LOOKING, looked).await else { continue };
+        for account in found {
+            let sum = sums.entry(account.id).or_default();
+            sum.iter_mut().zip(balances(&account)).for_each(|(sum, part)| *sum += part);
+        }
+    }
+    for (account, [debits_pending, debits_posted, credits_pending, credits_posted]) in sums {
+        if debits_posted != credits_posted {
+            town.story.fail(&format!(
+                "clearing account {account:?} is not even: {debits_posted} went out, {credits_posted} came in"
+            ));
+        }
+        if (debits_pending, credits_pending) != (0, 0) {
+            town.story.fail(&format!("clearing account {account:?} still holds what is reserved"));
         }
     }
 }

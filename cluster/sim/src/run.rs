@@ -112,7 +112,7 @@ enum End {
     Full(usize),
 }
 
-/// Customers' accounts, so that each circle lies within one shard of this many.
+/// Customers' accounts, each circle on a shard of its own.
 fn circles(town: &Town) -> Vec<Vec<AccountId>> {
     let Some(place) = town.places.iter().find_map(|place| place.running.as_ref()) else { return Vec::new() };
     let directory = place.0.office().router.directory();
@@ -214,6 +214,10 @@ impl Day {
                 if group.term > *known {
                     *known = group.term;
                     self.story.mark("a shard had a new term");
+                    let crossings = node.office().router.teller(GroupId(group.group));
+                    if crossings.is_some_and(|teller| teller.crossings_open() > 0) {
+                        self.story.mark("a new leader found transfers on their way");
+                    }
                 }
             }
         }
@@ -401,7 +405,28 @@ impl Day {
             }
             self.round().await;
         }
+        while !self.nothing_is_on_its_way().await {
+            if Instant::now() > end {
+                return self.story.fail("transfers between shards do not come to their end");
+            }
+            self.round().await;
+        }
         self.digests.look(&self.town).await;
+    }
+
+    /// Whether no shard has a transfer that another one has to hear of.
+    async fn nothing_is_on_its_way(&self) -> bool {
+        for place in &self.town.places {
+            let Some((node, _)) = &place.running else { continue };
+            for shard in 1..=self.town.shards {
+                let Some(teller) = node.office().router.teller(GroupId(shard)) else { continue };
+                let open = teller.group().peek(|machine| machine.books().crossings().len()).await;
+                if open.is_ok_and(|open| open > 0) {
+                    return false;
+                }
+            }
+        }
+        self.replicas_agree()
     }
 
     /// Shards that do not run where they should. Where the disk lied, refusing to go on is right.
@@ -447,8 +472,10 @@ impl Day {
             let mut history = self.street.history.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *history)
         };
-        let models = oracle::judge_answers(&self.town, &history, &self.accounts);
-        oracle::judge_presence(&self.town, &history).await;
+        let trail = oracle::trail::follow(&self.town, &history).await;
+        let models = oracle::answers::judge_answers(&self.town, &trail, &history, &self.accounts);
+        oracle::judge_presence(&self.town, &history, &trail).await;
+        oracle::judge_clearing(&self.town).await;
         oracle::judge_replicas(&self.town, &models, &self.accounts).await;
         for index in 0..self.town.places.len() {
             self.stop(index, true, Duration::ZERO).await;
@@ -461,7 +488,8 @@ impl Day {
             self.round().await;
         }
         self.digests.look(&self.town).await;
-        oracle::judge_presence(&self.town, &history).await;
+        oracle::judge_presence(&self.town, &history, &trail).await;
+        oracle::judge_clearing(&self.town).await;
         oracle::judge_replicas(&self.town, &models, &self.accounts).await;
         *self.street.history.lock().unwrap_or_else(PoisonError::into_inner) = history;
     }

@@ -84,6 +84,10 @@ async fn answer(
                     answers[index] = Some((result, word));
                     continue;
                 }
+                (Word::AskAtOnce, _) => {
+                    again.push(index);
+                    continue;
+                }
                 (Word::UnderWay | Word::UnderWayBefore, true) => Matter::End,
                 (Word::UnderWay | Word::UnderWayBefore, false) | (Word::AskAgain, _) => Matter::Decision,
             };

@@ -70,6 +70,8 @@ pub enum Word {
     Known = 3,
     /// Not done: it ends a transfer that is itself still under way.
     AskAgain = 4,
+    /// Not done: the same batch names what it ends, which is not under way any more.
+    AskAtOnce = 5,
 }
 
 /// Adds an event's result.
@@ -88,6 +90,7 @@ pub fn results(bytes: &[u8]) -> Option<Vec<(PackedResult, Word)>> {
         2 => Some(Word::UnderWayBefore),
         3 => Some(Word::Known),
         4 => Some(Word::AskAgain),
+        5 => Some(Word::AskAtOnce),
         _unknown => None,
     });
     plain.into_iter().zip(words).map(|(result, word)| Some((result, word?))).collect()

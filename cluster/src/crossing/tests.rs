@@ -403,6 +403,38 @@ fn a_reservation_is_held_on_both_sides_and_ends_on_both() {
 }
 
 #[test]
+fn a_batch_that_reserves_and_ends_can_be_asked_again_at_any_stage() {
+    let mut world = World::new();
+    let hold =
+        orders::across(&flagged(TransferFlags::PENDING, plain(900, customer(1, 0), customer(2, 0), 100)), 2);
+    let dear = orders::across(
+        &flagged(TransferFlags::PENDING, plain(910, customer(1, 0), customer(2, 0), 100_000)),
+        2,
+    );
+    let end = |id, of| Transfer {
+        id: TransferId::new(id),
+        pending_id: TransferId::new(of),
+        flags: TransferFlags::VOID_PENDING_TRANSFER,
+        ..Transfer::default()
+    };
+    let (void, void_dear) = (end(901, 900), end(911, 910));
+    let not_yet = (Status::PendingTransferNotFound, Word::AskAgain);
+    let at_once = (Status::PendingTransferNotFound, Word::AskAtOnce);
+    assert_eq!(world.out(1, &[hold, void]), [(Status::Created, Word::UnderWay), not_yet]);
+    assert_eq!(world.out(1, &[hold, void]), [(Status::Exists, Word::UnderWayBefore), not_yet]);
+    // What the payer's shard refuses, nobody will ever decide.
+    assert_eq!(world.out(1, &[dear, void_dear]), [(Status::ExceedsCredits, Word::Final), at_once]);
+    assert_eq!(world.out(1, &[void_dear]), [(Status::PendingTransferNotFound, Word::Final)]);
+    world.settle();
+    // Reserved on both sides by now, whoever asks.
+    assert_eq!(world.out(1, &[hold, void]), [(Status::Exists, Word::Final), at_once]);
+    assert_eq!(world.out(1, &[void]), [(Status::Created, Word::UnderWay)]);
+    world.settle();
+    assert_eq!(world.out(1, &[hold, void]), [(Status::Exists, Word::Known), at_once]);
+    assert_eq!(world.out(1, &[void]), [(Status::Exists, Word::Final)]);
+}
+
+#[test]
 fn balancing_moves_what_each_side_has_room_for() {
     let mut world = World::new();
     let (anna, bea) = (customer(1, 0), customer(2, 0));
