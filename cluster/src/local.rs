@@ -237,6 +237,64 @@ impl LocalCluster {
         }
     }
 
+    /// A node's process stands still (SIGSTOP), until it [goes on](Self::go_on).
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn stop_for_now(&mut self, place: usize) -> Result<(), LocalFault> {
+        self.signal(place, rustix::process::Signal::STOP)
+    }
+
+    /// A process that stands still goes on (SIGCONT).
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn go_on(&mut self, place: usize) -> Result<(), LocalFault> {
+        self.signal(place, rustix::process::Signal::CONT)
+    }
+
+    fn signal(&self, place: usize, signal: rustix::process::Signal) -> Result<(), LocalFault> {
+        let node = &self.nodes[place];
+        let process = node.child.as_ref().map(rustix::process::Pid::from_child);
+        let sent = process.ok_or(rustix::io::Errno::SRCH);
+        let sent = sent.and_then(|process| rustix::process::kill_process(process, signal));
+        let broken = |error| LocalFault::Broken {
+            what: node.file.display().to_string(),
+            reason: format!("its process cannot be signalled: {error}"),
+        };
+        sent.map_err(broken)
+    }
+
+    /// A node is gone for good, with its disk: it is killed, and an empty one is started in its place, under an id and
+    /// addresses of its own, which are returned; the cluster has to be told. For layouts without certificates.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the process not be started.
+    pub fn replace(&mut self, place: usize) -> Result<(u64, SocketAddr, SocketAddr), LocalFault> {
+        self.kill(place);
+        let id = 1 + self.nodes.iter().map(|node| node.config.node).max().unwrap_or(0);
+        let node = &mut self.nodes[place];
+        let broken = |reason: String| LocalFault::Broken { what: node.file.display().to_string(), reason };
+        let layout = Layout { nodes: 1, port: 0, is_plaintext: true };
+        let port = Layout::free_port(1).map_err(|error| broken(error.to_string()))?;
+        let layout = Layout { port, ..layout };
+        let config = Config {
+            node: id,
+            data: format!("node-{id}").into(),
+            peer_address: layout.address(PEERS_ABOVE).map_err(&broken)?,
+            client_address: layout.address(0).map_err(&broken)?,
+            ..node.config.clone()
+        };
+        let text = toml::to_string(&config).map_err(|error| broken(error.to_string()))?;
+        let file = node.file.with_file_name(format!("node-{id}.toml"));
+        write_private(&file, &text).map_err(|error| broken(error.to_string()))?;
+        let config = Config::read(&file)?;
+        let addresses = (id, config.peer_address, config.client_address);
+        *node = LocalNode { file, config, child: None };
+        self.start_node(place)?;
+        Ok(addresses)
+    }
+
     /// Whether a node's process has ended by itself, and how.
     pub fn has_ended(&mut self, place: usize) -> Option<ExitStatus> {
         let status = self.nodes[place].child.as_mut()?.try_wait().ok()??;
@@ -291,6 +349,10 @@ impl LocalCluster {
 impl Drop for LocalCluster {
     /// Closes every node's standard input, which tells it to stop, and waits.
     fn drop(&mut self) {
+        for place in 0..self.nodes.len() {
+            // One that stands still would not hear of it; one that has ended needs not.
+            let _heard = self.go_on(place);
+        }
         let mut children: Vec<Child> = self.nodes.iter_mut().filter_map(|node| node.child.take()).collect();
         for child in &mut children {
             drop(child.stdin.take());

@@ -62,6 +62,11 @@ impl Expected {
         Self { workload, sums: vec![Sums::default(); index(workload.accounts)], created: 0 }
     }
 
+    /// Of which answers.
+    pub fn workload(&self) -> Workload {
+        self.workload
+    }
+
     /// How many transfers the books must hold.
     pub fn created(&self) -> u64 {
         self.created

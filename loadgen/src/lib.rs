@@ -10,6 +10,7 @@
 //! Deliberately absent: client processes of their own for the embedded ledger, which has none.
 
 pub mod answers;
+pub mod chaos;
 pub mod charts;
 pub mod check;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! `cargo xtask check | fix | bless | sim`: one command for each habit, the same on a laptop and in CI.
+//! `cargo xtask check | fix | bless | sim | chaos`: one command for each habit, the same on a laptop and in CI.
 //!
 //! It only calls cargo, step by step, and stops at the first step that fails. It has no dependency, so that it is
 //! built in a moment.
@@ -14,7 +14,10 @@ usage: cargo xtask check     format, lints, tests and docs, as CI runs them
        cargo xtask sim --seeds N [--from S]
                              so many seeds (drawn anew without S), after those that failed once, and a summary
        cargo xtask sim --planted
-                             plants each known bug and says after how many seeds it was found";
+                             plants each known bug and says after how many seeds it was found
+       cargo xtask chaos [--minutes N] [--rounds N] [--seed S] [--shards N]
+                             real processes of a cluster, killed, stopped and replaced under load, for an hour where
+                             nothing is said; after each round everything is added up again";
 
 /// One call of cargo.
 struct Step {
@@ -70,12 +73,38 @@ fn simulate(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// Passes its arguments on to the program that torments real processes, and builds the `fen` that they run.
+fn torment(arguments: &[String]) -> ExitCode {
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "fen", "--bin", "fen"];
+    let run =
+        ["run", "--quiet", "--release", "--locked", "--package", "fen-loadgen", "--bin", "fen-chaos", "--"];
+    let run: Vec<&str> = run.into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    for step in [&build[..], &run] {
+        match Command::new(env!("CARGO")).args(step).status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                return ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1));
+            }
+            Err(error) => {
+                eprintln!("cargo cannot be started: {error}");
+                return ExitCode::from(3);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some((first, rest)) = arguments.split_first()
         && first == "sim"
     {
         return simulate(rest);
+    }
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "chaos"
+    {
+        return torment(rest);
     }
     let steps = match arguments.first().map(String::as_str) {
         Some("check") => CHECK,
