@@ -113,6 +113,7 @@ impl Life<'_> {
         for (row, span) in self.rows.iter_mut().filter(is_instalment).zip(spans).skip(first) {
             if row.span.is_none_or(|before| before.from != span.from) {
                 row.from = span.from;
+                row.planned_from = span.from;
             }
             row.span = Some(span);
         }
@@ -208,7 +209,7 @@ impl Life<'_> {
 
     /// What bears ordinary interest at the end of a day. Where interest is as planned, principal that is paid late bears
     /// interest for lateness instead, so no more than was planned; and what was paid early bears none.
-    fn bearing_on(&self, day: Day, as_of: Option<Day>) -> Money {
+    pub(super) fn bearing_on(&self, day: Day, as_of: Option<Day>) -> Money {
         let owed = self.owed_on(day, as_of);
         match self.contract.interest_on {
             InterestOn::Schedule => owed.min(self.owed_on(day, None)),
@@ -217,7 +218,7 @@ impl Life<'_> {
     }
 
     /// The days between which neither what is owed nor the rate changes.
-    fn stretches(&self, from: Day, to: Day, as_of: Option<Day>) -> Vec<(Day, Day)> {
+    pub(super) fn stretches(&self, from: Day, to: Day, as_of: Option<Day>) -> Vec<(Day, Day)> {
         let changes = (self.movements.iter().map(|(day, _)| *day))
             .chain(self.rates.iter().map(|(day, _)| *day))
             .chain(self.rows.iter().map(|row| row.due_on))
@@ -245,7 +246,7 @@ impl Life<'_> {
         drawn - gone.sum::<Money>()
     }
 
-    fn rate_on(&self, day: Day) -> Rate {
+    pub(super) fn rate_on(&self, day: Day) -> Rate {
         let current = self.rates.iter().rev().find(|(from, _)| *from <= day);
         current.map_or(self.contract.terms.rate, |(_, rate)| *rate)
     }
@@ -408,6 +409,7 @@ impl Life<'_> {
             row.due.principal = from_terms(planned.principal) + row.credited;
             row.due.interest = from_terms(planned.interest);
             row.interest_planned = row.due.interest;
+            row.planned_from = row.from;
             row.level = level_of(row, is_level);
         }
         Ok(())
@@ -417,6 +419,10 @@ impl Life<'_> {
     pub(super) fn follow_prepayment(&mut self, on: Day) -> Result<(), LoanStatus> {
         let first = self.first_due_after(on);
         match self.contract.prepayment {
+            // A bullet's interest is fixed for its principal: it is fixed anew for what is left.
+            Prepayment::ShortenTerm if self.terms.amortisation == Amortisation::Bullet => {
+                self.solve_levels(first, self.rate_on(on))?;
+            }
             Prepayment::SmallerInstalments => self.solve_levels(first, self.rate_on(on))?,
             Prepayment::ShortenTerm | Prepayment::KeepInstalments | Prepayment::FullSettlementOnly => {}
         }
@@ -442,11 +448,10 @@ impl Life<'_> {
     }
 }
 
-/// Interest that was fixed at the outset, by the days of the period.
+/// Interest that was fixed at the outset, by the days that it was fixed for.
 fn interest_of_the_plan(row: &Row, until: Day) -> BigRational {
-    let whole = row.span.map_or(1, |span| span.days()).max(1);
     let part = row.from.days_until(until).max(0).unsigned_abs();
-    accrual::exact(row.interest_planned) * accrual::ratio(u64::from(part), whole)
+    accrual::exact(row.interest_planned) * accrual::ratio(u64::from(part), row.planned_days())
 }
 
 /// Sets a row's interest and, within what is left of the loan, its principal; says the principal.

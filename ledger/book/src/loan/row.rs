@@ -65,6 +65,8 @@ pub struct Row {
     pub level: Level,
     /// The interest planned.
     pub interest_planned: Money,
+    /// The first day that the interest planned is for.
+    pub planned_from: Day,
     /// What is to be paid.
     pub due: Parts,
     /// What was paid, whenever.
@@ -104,6 +106,7 @@ impl Row {
             due_on,
             level: Level::Principal(Money::ZERO),
             interest_planned: Money::ZERO,
+            planned_from: from,
             due: Parts::ZERO,
             paid: Parts::ZERO,
             paid_early: Parts::ZERO,
@@ -118,6 +121,11 @@ impl Row {
             late_exact: BigRational::zero(),
             late_interest: Money::ZERO,
         }
+    }
+
+    /// The days that the interest planned is for.
+    pub fn planned_days(&self) -> u64 {
+        u64::try_from(self.planned_from.days_until(self.due_on)).unwrap_or(0).max(1)
     }
 
     /// What the borrower still has to pay.

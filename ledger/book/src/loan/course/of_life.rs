@@ -106,6 +106,7 @@ fn is_as_planned(row: &Row, plan: &Instalment) -> bool {
         due_on,
         level: _,
         interest_planned: _,
+        planned_from: _,
         due,
         paid: _,
         paid_early: _,
