@@ -56,6 +56,7 @@ pub mod rate;
 pub mod rounding;
 pub mod schedule;
 pub mod terms;
+pub mod ticks;
 
 pub use currency::Currency;
 pub use day::{Day, DueDays, Period, PeriodUnit, Weekday};
@@ -71,3 +72,4 @@ pub use terms::{
     Accrual, Amortisation, DRAWS_MAX, Draw, FEES_MAX, Fee, FlatBase, Grace, InterestMethod, LaterDraws,
     PERIODS_MAX, Terms, TermsStatus, Timing,
 };
+pub use ticks::{Clock, TickRate};

@@ -18,6 +18,7 @@ use crate::rate::RateBasis;
 use crate::rounding::Rounding;
 use crate::schedule::{Instalment, RowKind};
 use crate::terms::{Accrual, Amortisation, Grace, InterestMethod, PERIODS_MAX, Terms, Timing};
+use crate::ticks::{Clock, DAYS_OF_YEARS, TickRate};
 
 /// Binary places of what a unit due later is worth.
 const PLACES: u32 = 63;
@@ -109,6 +110,22 @@ impl Plain {
             }
         }
         Some(rows.len())
+    }
+
+    /// What a sum bears for each tick of an instalment's period, and the sum: the principal owed before it, or where
+    /// interest is fixed at the outset the interest itself, by the days of its period.
+    pub fn running(&self, row: &Instalment) -> (TickRate, Money) {
+        let days = u64::try_from(row.from.days_until(row.due)).unwrap_or(0).max(1);
+        if self.amortisation == Amortisation::Bullet {
+            return (TickRate::of_days(days), row.interest);
+        }
+        let owed = row.outstanding.checked_add(row.principal).unwrap_or(row.outstanding);
+        let (ticks, clock) = match self.counted {
+            Counted::Alike => (u128::from(days), Clock::Days),
+            Counted::Days => (1, Clock::Days),
+            Counted::DaysOfYears => (1, Clock::DaysOfYears),
+        };
+        (TickRate::over(self.numerator, self.denominator, ticks, clock), owed)
     }
 
     /// What a unit of principal bears from one due day to the next, over the denominator.
@@ -206,9 +223,6 @@ fn row_of(
     let (kind, fees) = (RowKind::Instalment, Money::ZERO);
     Some(Instalment { n, kind, from, due, principal, interest, fees, total, outstanding })
 }
-
-/// Days of common and of leap years over one denominator.
-const DAYS_OF_YEARS: u128 = 365 * 366;
 
 /// What is counted, and what each unit of it is as a fraction of what the rate is stated for.
 fn units_counted(terms: &Terms, period: Period) -> (Counted, u128, u128) {

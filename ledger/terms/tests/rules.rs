@@ -168,6 +168,22 @@ proptest! {
     }
 
     #[test]
+    fn ticks_times_the_rate_are_the_factor(terms in any_terms(), cuts in any::<[u16; 2]>()) {
+        let exact = |number: i128| BigRational::from_integer(BigInt::from(number));
+        for span in terms.check().unwrap() {
+            let days = u16::try_from(span.days()).unwrap();
+            let (a, b) = (cuts[0] % (days + 1), cuts[1] % (days + 1));
+            let at = |after: u16| span.from.plus_days(i64::from(after)).unwrap();
+            let (from, to) = (at(a.min(b)), at(a.max(b)));
+            let rate = terms.accruing().tick_rate(&span);
+            let ticks = rate.clock.at(to) - rate.clock.at(from);
+            let per_tick = BigRational::new(rate.numerator.into(), rate.denominator.into());
+            let factor = terms.accruing().factor(&span, from, to).to_rational();
+            prop_assert_eq!(exact(i128::from(ticks)) * per_tick, factor);
+        }
+    }
+
+    #[test]
     fn no_rate_no_interest(terms in any_terms()) {
         let free = Terms { rate: Rate::annual(Percent::ZERO), ..terms };
         prop_assert!(schedule(&free).unwrap().total_interest.is_zero());

@@ -169,10 +169,10 @@ impl Book {
         loans.business_date = Some(plan.today);
         loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
         match plan.entry {
-            Entry::Course { slot, course, wakes_on } => {
+            Entry::Course { slot, course, wakes_on, unbilled: (before, after) } => {
                 let slot = slot.unwrap_or_else(|| loans.open(order, accounts));
                 loans.register.take(slot, order, stamp, accounts);
-                loans.proceed(slot, &course, wakes_on, &plan.change, accounts);
+                loans.proceed(slot, (&course, wakes_on), &plan.change, (&before, &after), accounts);
             }
             Entry::Folded { loan, outlook, reverses } => {
                 let known = loans.register.slot_of(loan.id);

@@ -6,7 +6,10 @@ use super::loans::Loans;
 use super::money::Money;
 use super::product::ProductId;
 use super::register::{Borrower, customer};
+use super::unbilled::{Accruals, Unbilled};
 use crate::accounts::Accounts;
+use fen_terms::Day;
+use num_rational::BigRational;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Loans {
@@ -15,16 +18,26 @@ impl Loans {
         let mut faults = Vec::new();
         let mut sums: BTreeMap<ProductId, (Position, Money)> = BTreeMap::new();
         let mut borrowers: BTreeMap<ProductId, BTreeSet<u128>> = BTreeMap::new();
+        let mut earning: BTreeMap<ProductId, Accruals> = BTreeMap::new();
         for (slot, loan) in self.register.slots().zip(self.iter(accounts)) {
             let record = self.register.record(slot);
             // In the middle of day-end a loan may be ahead of the business date.
             let as_of = self.today().max(record.as_of());
             let outlook = self.outlook(&loan, &loan.events, as_of);
+            let mut unbilled = loan.unbilled.clone();
             let course = self.register.course(slot).map(|(course, rows)| {
                 let mut run = self.register.run(slot, course, &rows);
                 run.age_to(as_of);
+                unbilled = run.unbilled();
                 run.course
             });
+            let earns = earning.entry(loan.product_id).or_default();
+            earns.shift(&Unbilled::default(), &unbilled);
+            let earned = outlook.as_ref().map(|outlook| earned_of(&outlook.unbilled, as_of));
+            if earned != Ok(earned_of(&unbilled, as_of)) {
+                faults
+                    .push(format!("loan {}: its events earn otherwise than its product's sums say", loan.id));
+            }
             let agrees = outlook.is_ok_and(|outlook| {
                 outlook.position == loan.posted
                     && outlook.wakes_on == record.wakes_on()
@@ -52,6 +65,14 @@ impl Loans {
             if exposure != shelf.exposure || owed != exposure || count != shelf.borrowers {
                 faults.push(format!("product {id}: the exposure is not that of its loans"));
             }
+            let accruals = earning.remove(id).unwrap_or_default();
+            let kept = &shelf.accruals;
+            if (&accruals.lines, accruals.ahead) != (&kept.lines, kept.ahead) {
+                faults.push(format!("product {id}: what its loans earn unbilled is not in its sums"));
+            }
+            let mut sum = sum;
+            sum[Role::InterestAccrued] += kept.posted;
+            sum[Role::InterestIncome] -= kept.posted;
             for role in Role::ALL {
                 let held = balance(accounts, *id, *role);
                 if sum[*role] != shelf.posted[*role] || held != Some(sum[*role]) {
@@ -65,6 +86,13 @@ impl Loans {
         }
         faults
     }
+}
+
+/// What a loan earns unbilled up to each of two days: two ways of saying the same may differ in their lines.
+fn earned_of(unbilled: &Unbilled, as_of: Day) -> [BigRational; 2] {
+    let mut accruals = Accruals::default();
+    accruals.shift(&Unbilled::default(), unbilled);
+    [1, 11].map(|days| accruals.exactly(as_of.plus_days(days).unwrap_or(as_of)))
 }
 
 /// Debits less credits of a control account, whose turnover knows no bound of a single loan's.

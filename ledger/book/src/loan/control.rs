@@ -89,12 +89,15 @@ roles! {
     SubsidyReceivable = 24, "subsidy_receivable";
     /// Asset: the part of losses billed to who makes it good.
     CompensationReceivable = 25, "compensation_receivable";
+    /// Asset: interest earned by the end of the last business date closed and not billed yet, less what was billed or
+    /// paid ahead of its days; of all loans of the product together.
+    InterestAccrued = 26, "interest_accrued";
 }
 
 /// How many roles there are.
-pub const ROLES: usize = 26;
+pub const ROLES: usize = 27;
 
-const _: () = assert!(Role::ALL.len() == ROLES && ROLES == 18 + FUNDERS_MAX, "each funder has an account");
+const _: () = assert!(Role::ALL.len() == ROLES && ROLES == 19 + FUNDERS_MAX, "each funder has an account");
 
 impl Role {
     /// The account of the funder at a place of the product's list.

@@ -1,10 +1,12 @@
 //! Day-end: what falls due is collected and billed, what is late ages, and the business date moves on.
 //!
-//! Only loans on which something changes are touched, found by the calendar. They are taken in chunks: between two
+//! Only loans on which something changes are touched, found by the calendar; what the others earn is posted from sums
+//! over each product ([`unbilled`](super::unbilled)). They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
 use super::apply::{DAY_END_CODE, Marks};
-use super::control::{Position, legs};
+use super::control::{Position, Role, legs};
+use super::loans::Shelf;
 use super::money::Money;
 use super::order::{LoanAct, LoanOrder};
 use super::product::ProductId;
@@ -23,6 +25,9 @@ pub const STAMPS_PER_CHUNK: u64 = 1 << 20;
 
 /// The most loans in a chunk.
 pub const CHUNK_LOANS: usize = 16_384;
+
+/// How many products' accruals take as much of a chunk as a loan does, at most: a stamp for each.
+const PRODUCTS_A_UNIT: usize = 64;
 
 /// The most days that one day-end closes: each is closed in turn, but a day so far ahead is a slip of the pen.
 pub const DAYS_AT_ONCE_MAX: i64 = 3_660;
@@ -69,7 +74,7 @@ impl Book {
         let mut loans = 0_u32;
         let asked = usize::try_from(loans_max).unwrap_or(usize::MAX);
         let mut room = if asked == 0 { CHUNK_LOANS } else { asked.min(CHUNK_LOANS) };
-        while let Some(day) = self.loans.first_wake().filter(|day| *day <= target) {
+        while let Some(day) = self.next_to_begin().filter(|day| *day <= target) {
             if room == 0 {
                 return answer(self, LoanStatus::Created, false, loans);
             }
@@ -77,6 +82,7 @@ impl Book {
             loans = loans.saturating_add(u32::try_from(touched).unwrap_or(u32::MAX));
             room = room.saturating_sub(touched);
             if self.loans.first_wake().is_none_or(|next| next > day) {
+                room = room.saturating_sub(self.accrue(day, &mut stamp, recall));
                 self.loans.business_date = Some(day.max(self.loans.today()));
                 self.loans.days.begin(day, stamp);
             }
@@ -84,6 +90,53 @@ impl Book {
         self.loans.business_date = Some(target);
         self.loans.days.begin(target, last);
         answer(self, LoanStatus::Created, true, loans)
+    }
+
+    /// The day that has to be begun next: tomorrow, where interest runs; else the first on which a loan changes.
+    fn next_to_begin(&mut self) -> Option<Day> {
+        let wakes = self.loans.first_wake();
+        let runs = self.loans.products.values().any(|shelf| !shelf.accruals.is_idle());
+        let tomorrow = self.loans.business_date.filter(|_| runs).and_then(|today| today.plus_days(1));
+        wakes.into_iter().chain(tomorrow).min()
+    }
+
+    /// Posts what loans earned and did not bill, up to the beginning of a day: what of it is new since the last day, in
+    /// one transfer for each product. Says how much of a chunk's room that takes.
+    fn accrue(&mut self, day: Day, stamp: &mut Stamp, recall: &Recall) -> usize {
+        let earned = |shelf: &Shelf| shelf.accruals.as_of(day) - shelf.accruals.posted;
+        let changes: Vec<(ProductId, Money)> = (self.loans.products.iter())
+            .map(|(id, shelf)| (*id, earned(shelf)))
+            .filter(|(_, change)| !change.is_zero())
+            .collect();
+        let closed = day.plus_days(-1).unwrap_or(day);
+        for (product, more) in &changes {
+            let mut change = Position::default();
+            change[Role::InterestAccrued] = *more;
+            change[Role::InterestIncome] = -*more;
+            self.post_for_all(*product, &change, closed, stamp, recall);
+            let shelf = self.loans.products.get_mut(product).expect("a product that earns is on the shelf");
+            shelf.posted.add(&change);
+            shelf.accruals.posted += *more;
+        }
+        1_usize.saturating_add(changes.len() / PRODUCTS_A_UNIT)
+    }
+
+    /// Posts what changes for all loans of a product together.
+    fn post_for_all(
+        &mut self,
+        product: ProductId,
+        change: &Position,
+        day: Day,
+        stamp: &mut Stamp,
+        recall: &Recall,
+    ) {
+        let legs = legs(product, change, None);
+        let count = u64::try_from(legs.len()).unwrap_or(u64::MAX);
+        *stamp = Stamp::new(stamp.get().saturating_add(count));
+        let ledger = self.loans.product(product).map(|product| product.ledger).unwrap_or_default();
+        let marks = Marks { first_id: None, loan_id: 0, ledger, code: DAY_END_CODE, day: day.number() };
+        let posted = self.post_legs(&legs, &marks, *stamp, recall);
+        assert!(posted.is_ok(), "control accounts take what day-end posts");
     }
 
     /// Rolls at most `room` loans to `day`: collects what was due the day before, then bills and ages.
@@ -98,13 +151,7 @@ impl Book {
             changes.entry(product_id).or_default().add(&change);
         }
         for (product, change) in changes {
-            let legs = legs(product, &change, None);
-            let count = u64::try_from(legs.len()).unwrap_or(u64::MAX);
-            *stamp = Stamp::new(stamp.get().saturating_add(count));
-            let ledger = self.loans.product(product).map(|product| product.ledger).unwrap_or_default();
-            let marks = Marks { first_id: None, loan_id: 0, ledger, code: DAY_END_CODE, day: day.number() };
-            let posted = self.post_legs(&legs, &marks, *stamp, recall);
-            assert!(posted.is_ok(), "control accounts take what day-end posts");
+            self.post_for_all(product, &change, day, stamp, recall);
         }
         slots.len()
     }
@@ -114,11 +161,11 @@ impl Book {
         let Self { loans, accounts, .. } = self;
         if let Some((course, rows)) = loans.register.course(slot) {
             let mut run = loans.register.run(slot, course, &rows);
-            let before = run.position();
+            let (before, earned_before) = (run.position(), run.unbilled());
             run.age_to(day);
             let change = run.position().since(&before);
-            let (course, wakes_on) = (run.course, run.next_change());
-            loans.proceed(slot, &course, wakes_on, &change, accounts);
+            let (course, wakes_on, earns) = (run.course, run.next_change(), run.unbilled());
+            loans.proceed(slot, (&course, wakes_on), &change, (&earned_before, &earns), accounts);
             return change;
         }
         let loan = loans.loan_at(slot, accounts).into_owned();

@@ -13,6 +13,7 @@ use super::product::{Product, ProductId};
 use super::product_status::ProductStatus;
 use super::register::{LoanRecord, LoanSlot, Register, customer, wide};
 use super::status::LoanStatus;
+use super::unbilled::{Accruals, Unbilled};
 use crate::accounts::Accounts;
 use crate::quantity::{AccountId, BusinessDate, Stamp};
 use fen_terms::Day;
@@ -42,6 +43,8 @@ pub struct Loan {
     pub events: Vec<Event>,
     /// Its position, as posted.
     pub(crate) posted: Position,
+    /// What it earns before it is billed, as it is in its product's sums.
+    pub(crate) unbilled: Unbilled,
 }
 
 /// A product's versions, and what its loans come to.
@@ -57,6 +60,8 @@ pub(crate) struct Shelf {
     pub(crate) borrowers: u32,
     /// By borrower, what of the subsidy's cap the loans have reserved; those without left out.
     pub(crate) subsidies: BTreeMap<u128, Money>,
+    /// What its loans have earned and not billed.
+    pub(crate) accruals: Accruals,
 }
 
 impl Shelf {
@@ -163,6 +168,12 @@ impl Loans {
         let course = self.register.course(slot);
         let mut contract = agreed.contract.clone();
         contract.subsidy_room = record.subsidy_room();
+        let run = course.map(|(course, rows)| {
+            let run = self.register.run(slot, course, &rows);
+            (run.position(), run.unbilled())
+        });
+        let is_on_course = run.is_some();
+        let (posted, unbilled) = run.unwrap_or_default();
         let opened_on = self.register.first_event(slot).map(|event| self.register.events.record(event).on);
         Loan {
             id: record.id,
@@ -171,12 +182,11 @@ impl Loans {
             account_id: accounts.get(record.account).id,
             contract,
             facts: (*self.register.facts.get(wide(slot))).into(),
-            line: if course.is_some() { None } else { self.register.line_of(slot, accounts) },
+            line: if is_on_course { None } else { self.register.line_of(slot, accounts) },
             opened_on: opened_on.and_then(Day::from_number).unwrap_or(Day::MIN),
             events: self.register.events_of(slot, accounts),
-            posted: course.map_or_else(Position::default, |(course, rows)| {
-                self.register.run(slot, course, &rows).position()
-            }),
+            posted,
+            unbilled,
         }
     }
 
@@ -276,6 +286,7 @@ impl Loans {
             exposure: Money::ZERO,
             borrowers: 0,
             subsidies: BTreeMap::new(),
+            accruals: Accruals::default(),
         });
         shelf.versions.push(product.clone());
     }
@@ -300,6 +311,7 @@ impl Loans {
             exposure: if given_up { Money::ZERO } else { life.outstanding().principal },
             wakes_on: next_change(&life, product, as_of),
             course: ordinary.and_then(|ordinary| Course::of_life(&life, &ordinary, as_of)),
+            unbilled: life.unbilled(product, as_of),
         })
     }
 
@@ -352,6 +364,7 @@ impl Loans {
         accounts: &Accounts,
     ) {
         let change = outlook.position.since(&loan.posted);
+        self.accrue_otherwise(loan.product_id, &loan.unbilled, &outlook.unbilled);
         let before = *self.register.record(slot);
         let record = self.register.records.get_mut(wide(slot));
         record.set_wakes_on(outlook.wakes_on);
@@ -362,6 +375,7 @@ impl Loans {
             let more = loan.contract.subsidy_room - record.subsidy_room();
             record.set_folded(outlook.exposure, as_of, loan.contract.subsidy_room);
             loan.posted = outlook.position;
+            loan.unbilled = outlook.unbilled.clone();
             let (product_id, account_id) = (loan.product_id, loan.account_id);
             self.register.folded.insert(slot, loan);
             self.reserve_subsidy(product_id, account_id, more);
@@ -373,16 +387,24 @@ impl Loans {
     pub(crate) fn proceed(
         &mut self,
         slot: LoanSlot,
-        course: &Course,
-        wakes_on: Option<Day>,
+        (course, wakes_on): (&Course, Option<Day>),
         change: &Position,
+        (earned_before, earns): (&Unbilled, &Unbilled),
         accounts: &Accounts,
     ) {
+        let product_id = self.register.agreed(slot).product_id;
+        self.accrue_otherwise(product_id, earned_before, earns);
         let before = *self.register.record(slot);
         let record = self.register.records.get_mut(wide(slot));
         record.set_course(course);
         record.set_wakes_on(wakes_on);
         self.enter(slot, &before, change, accounts);
+    }
+
+    /// A loan earns otherwise than before.
+    fn accrue_otherwise(&mut self, product_id: ProductId, before: &Unbilled, after: &Unbilled) {
+        let shelf = self.products.get_mut(&product_id).expect("a loan's product is on the shelf");
+        shelf.accruals.shift(before, after);
     }
 
     fn enter(&mut self, slot: LoanSlot, before: &LoanRecord, change: &Position, accounts: &Accounts) {
@@ -410,13 +432,15 @@ impl Loans {
 }
 
 /// What a loan comes to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Outlook {
     pub(crate) position: Position,
     pub(crate) exposure: Money,
     pub(crate) wakes_on: Option<Day>,
     /// Its course, if it has come to nothing out of the ordinary.
     pub(crate) course: Option<Course>,
+    /// What it earns before it is billed.
+    pub(crate) unbilled: Unbilled,
 }
 
 /// The event that an order makes, if it makes one.

@@ -38,6 +38,7 @@ pub mod row;
 pub mod share;
 pub mod status;
 pub mod subsidy;
+mod unbilled;
 pub mod view;
 
 pub(crate) use register::{LoanCounts, LoanTables};

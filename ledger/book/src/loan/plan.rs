@@ -12,6 +12,7 @@ use super::product::{LineKind, Product, ProductId};
 use super::register::{Borrower, LoanSlot, customer};
 use super::row::Row;
 use super::status::LoanStatus as Status;
+use super::unbilled::Unbilled;
 use crate::account::AccountFlags;
 use crate::accounts::Accounts;
 use crate::bank_ids::Asker;
@@ -33,9 +34,16 @@ pub(crate) struct LoanPlan {
 }
 
 /// What to enter for an order.
+#[allow(clippy::large_enum_variant, reason = "the large one is the ordinary one, and lives for one event")]
 pub(crate) enum Entry {
     /// A loan's course, which goes on or begins.
-    Course { slot: Option<LoanSlot>, course: Course, wakes_on: Option<Day> },
+    Course {
+        slot: Option<LoanSlot>,
+        course: Course,
+        wakes_on: Option<Day>,
+        /// What it earned before it was billed, and what it earns now.
+        unbilled: (Unbilled, Unbilled),
+    },
     /// A loan that was folded.
     Folded {
         /// The loan as it will be.
@@ -57,7 +65,7 @@ impl LoanPlan {
     ) -> Self {
         let change = outlook.position.since(&loan.posted);
         let product_id = loan.product_id;
-        let entry = Entry::Folded { loan: Box::new(loan), outlook: Box::new(*outlook), reverses };
+        let entry = Entry::Folded { loan: Box::new(loan), outlook: Box::new(outlook.clone()), reverses };
         Self { product_id, change, outside, today, entry }
     }
 }
@@ -163,6 +171,7 @@ impl Planner<'_> {
             opened_on: Day::from_number(order.effective_on.get()).ok_or(Status::DateOutOfRange)?,
             events: Vec::new(),
             posted: Position::default(),
+            unbilled: Unbilled::default(),
         })
     }
 
@@ -269,7 +278,8 @@ impl Planner<'_> {
         let (account_id, region) = (opening.account_id, opening.facts.region);
         let draw = Draw { on, amount, account_id, region, more: amount, exceeds_line: false, count: 1 };
         self.check_limits(product.id, &draw)?;
-        let entry = Entry::Course { slot: None, course: run.course, wakes_on: run.next_change() };
+        let unbilled = (Unbilled::default(), run.unbilled());
+        let entry = Entry::Course { slot: None, course: run.course, wakes_on: run.next_change(), unbilled };
         let outside = Some((account_id, -amount));
         Ok(Some(LoanPlan { product_id: product.id, change: run.position(), outside, today, entry }))
     }
@@ -432,7 +442,7 @@ impl Planner<'_> {
             return Ok(None);
         };
         let mut run = self.loans.register.run(slot, course, &rows);
-        let before = run.position();
+        let (before, earned_before) = (run.position(), run.unbilled());
         run.age_to(on);
         if run.is_closed() {
             return Err(Status::LoanClosed);
@@ -441,7 +451,9 @@ impl Planner<'_> {
             return Ok(None);
         }
         run.age_to(today);
-        let entry = Entry::Course { slot: Some(slot), course: run.course, wakes_on: run.next_change() };
+        let unbilled = (earned_before, run.unbilled());
+        let (course, wakes_on) = (run.course, run.next_change());
+        let entry = Entry::Course { slot: Some(slot), course, wakes_on, unbilled };
         Ok(Some((run.position().since(&before), entry)))
     }
 

@@ -9,6 +9,7 @@ mod world;
 mod model;
 
 use fen_book::loan::allocation::{Age, Allocation, Direction, InAdvance, Target};
+use fen_book::loan::control::Role;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::money::Component;
 use fen_book::loan::order::{LoanAct, Opening};
@@ -148,6 +149,11 @@ impl Told {
                 let through = self.today.plus_days(i64::from(*days) - 1).unwrap();
                 assert_eq!(self.world.day_end(&through.to_string()), LoanStatus::Created);
                 self.today = through.plus_days(1).unwrap();
+                if let Some((rows, _)) = self.agreed.live(&self.events, self.today) {
+                    let earned = self.agreed.unbilled(&rows, self.today);
+                    let held = self.world.control(Role::InterestAccrued);
+                    assert_eq!(held, earned, "interest accrued as of {}", self.today);
+                }
             }
             Step::Repay { back, share } => {
                 let on = self.today.plus_days(-i64::from(*back)).unwrap().max(self.agreed.drawn_on);

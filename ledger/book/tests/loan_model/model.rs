@@ -181,6 +181,36 @@ impl Agreed {
         }
     }
 
+    /// What was earned before a day began and is not billed, less interest that was paid ahead, to the fen: of each
+    /// day since the period began what the principal then owed bears, or a bullet's share of its interest.
+    pub(crate) fn unbilled(&self, rows: &[ModelRow], today: Day) -> i128 {
+        const ALL: [Component; 4] =
+            [Component::Principal, Component::Interest, Component::Fee, Component::Penalty];
+        let is_open = |row: &ModelRow| ALL.iter().any(|component| row.open(*component) > 0);
+        let oldest = rows.iter().find(|row| row.due_on < today && is_open(row));
+        let is_suspended = oldest.is_some_and(|row| row.due_on.days_until(today) >= 90);
+        let planned: Vec<&ModelRow> = rows.iter().filter(|row| !row.is_extra).collect();
+        let Some(place) = planned.iter().position(|row| row.due_on > today) else { return 0 };
+        if is_suspended || !rows.iter().any(is_open) {
+            return 0;
+        }
+        let from = place.checked_sub(1).map_or(self.drawn_on, |before| planned[before].due_on);
+        let days = whole(i128::from(from.days_until(today)));
+        let later = &planned[place..];
+        let owed: i128 = later.iter().map(|row| row.due.principal.get()).sum();
+        let earned = if self.shape == Shape::Bullet {
+            let all = whole(i128::from(from.days_until(planned[place].due_on)));
+            whole(planned[place].due.interest.get()) * days / all
+        } else {
+            whole(owed) * self.rate() * days
+        };
+        let ahead: i128 = later.iter().map(|row| (row.paid.interest + row.waived.interest).get()).sum();
+        let exact = earned - whole(ahead);
+        // Half to even, below nothing as above.
+        let (size, sign) = if exact < BigRational::zero() { (-exact, -1) } else { (exact, 1) };
+        sign * Self { half_even: true, ..self.clone() }.round(&size)
+    }
+
     /// One day's interest for lateness, on the principal that was unpaid when the day began.
     fn grow_late(&self, rows: &mut [ModelRow], day: Day) {
         for row in rows.iter_mut().filter(|row| row.due_on < day) {

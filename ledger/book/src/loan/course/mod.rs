@@ -22,6 +22,7 @@ use super::accrual;
 use super::allocation::{Age, InAdvance};
 use super::control::{Position, Role};
 use super::money::{Component, Money, Parts};
+use super::unbilled::{Running, Unbilled};
 use fen_terms::{Day, Instalment};
 
 /// How far a loan has come.
@@ -263,6 +264,21 @@ impl<'a> Run<'a> {
         position[Role::ProvisionExpense] = provision;
         position[Role::Provision] = -provision;
         position
+    }
+
+    /// What it earns before it is billed: see [`Life::unbilled`](super::life::Life::unbilled).
+    pub(crate) fn unbilled(&self) -> Unbilled {
+        let course = &self.course;
+        if self.is_closed() || self.ordinary.classes.is_non_accrual(self.days_past_due()) {
+            return Unbilled::default();
+        }
+        let billed = self.rows.iter().take_while(|row| row.due <= course.as_of);
+        let billed = billed.map(interest_of).sum::<Money>();
+        let Some(current) = self.rows.iter().find(|row| row.due > course.as_of) else {
+            return Unbilled::default();
+        };
+        let (rate, sum) = self.ordinary.running(current);
+        Unbilled::of(Running { rate, sum, from: current.from }, (course.interest_paid - billed).or_zero())
     }
 
     /// The next day on which the position changes of itself: see [`next_change`](super::position::next_change).

@@ -9,7 +9,7 @@ use super::super::contract::{Contract, InterestOn};
 use super::super::fees::Fees;
 use super::super::money::{Component, Money};
 use super::super::product::Product;
-use fen_terms::{DayCount, Instalment, Plain, RateBasis, Rounding, Terms};
+use fen_terms::{DayCount, Instalment, Plain, RateBasis, Rounding, Terms, TickRate};
 
 /// Figures of the interest for lateness stay below this, so that no product passes 128 bits.
 const FIGURE_MAX: u128 = 1 << 60;
@@ -109,6 +109,12 @@ impl Ordinary {
         let mut rows = vec![Instalment::EMPTY; self.plain.row_count()];
         let written = self.plain.rows(super::super::life::to_terms(principal), disbursed_on, &mut rows)?;
         (written == rows.len() && u16::try_from(written).is_ok()).then_some(rows)
+    }
+
+    /// What bears the interest of an instalment, and how much for each tick.
+    pub(super) fn running(&self, row: &Instalment) -> (TickRate, Money) {
+        let (rate, sum) = self.plain.running(row);
+        (rate, super::super::life::from_terms(sum))
     }
 
     /// The components in the order in which a row of an age is paid.

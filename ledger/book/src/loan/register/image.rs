@@ -7,6 +7,7 @@ use super::super::control::{Position, Role};
 use super::super::loans::{Loan, Loans, Shelf};
 use super::super::money::Money;
 use super::super::product::Product;
+use super::super::unbilled::{Accruals, Line};
 use super::{
     Agreements, EventTable, Events, FactsTable, LoanRecord, LoanSlot, LoanTable, Register, Scroll, wide,
 };
@@ -15,7 +16,7 @@ use crate::image::{Table, TablePage};
 use crate::pages::PageCopy;
 use crate::quantity::{AccountSlot, Stamp};
 use crate::slots::{SlotIndex, hash_of};
-use fen_terms::Day;
+use fen_terms::{Clock, Day, TickRate};
 use std::collections::BTreeMap;
 use zerocopy::IntoBytes;
 
@@ -162,11 +163,40 @@ impl Writer {
     fn signed(&mut self, money: Money) {
         self.u128(money.get().cast_unsigned());
     }
+
+    fn accruals(&mut self, accruals: &Accruals) {
+        self.count(accruals.lines.len());
+        for (rate, line) in &accruals.lines {
+            self.u128(rate.numerator);
+            self.u128(rate.denominator);
+            self.u8(rate.clock.number());
+            self.u128(line.sum.cast_unsigned());
+            self.u128(line.ticks.cast_unsigned());
+        }
+        self.signed(accruals.ahead);
+        self.signed(accruals.posted);
+    }
 }
 
 impl Reader<'_> {
     fn signed(&mut self) -> Option<Money> {
         self.u128().map(|value| Money::new(value.cast_signed()))
+    }
+
+    fn accruals(&mut self) -> Option<Accruals> {
+        let mut accruals = Accruals::default();
+        for _ in 0..self.u32()? {
+            let (numerator, denominator) = (self.u128()?, self.u128()?);
+            let clock = Clock::from_number(self.u8()?)?;
+            let line = Line { sum: self.u128()?.cast_signed(), ticks: self.u128()?.cast_signed() };
+            if denominator == 0 {
+                return None;
+            }
+            accruals.lines.insert(TickRate { numerator, denominator, clock }, line);
+        }
+        accruals.ahead = self.signed()?;
+        accruals.posted = self.signed()?;
+        Some(accruals)
     }
 }
 
@@ -193,6 +223,7 @@ impl Loans {
                 writer.signed(shelf.posted[*role]);
             }
             writer.signed(shelf.exposure);
+            writer.accruals(&shelf.accruals);
         }
         writer.bytes
     }
@@ -222,6 +253,7 @@ impl Loans {
             let shelf = loans.products.get_mut(&id?)?;
             shelf.posted = posted;
             shelf.exposure = reader.signed()?;
+            shelf.accruals = reader.accruals()?;
         }
         reader.is_at_end().then_some(loans)
     }
@@ -260,7 +292,8 @@ impl Loans {
     fn folded_again(&self, slot: LoanSlot, accounts: &Accounts) -> Option<Loan> {
         let mut loan = self.loan_of_record(slot, accounts);
         let as_of = self.register.record(slot).as_of();
-        loan.posted = self.outlook(&loan, &loan.events, as_of).ok()?.position;
+        let outlook = self.outlook(&loan, &loan.events, as_of).ok()?;
+        (loan.posted, loan.unbilled) = (outlook.position, outlook.unbilled);
         Some(loan)
     }
 
