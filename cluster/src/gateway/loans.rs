@@ -11,7 +11,7 @@ use crate::shard::kind;
 use bytes::Bytes;
 use fen_api::{records, wire};
 use fen_book::loan::command::LoanCommand;
-use fen_book::loan::order::{LoanAct, LoanOrder};
+use fen_book::loan::order::LoanOrder;
 use fen_book::loan::product::Product;
 use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::status::LoanStatus;
@@ -146,14 +146,14 @@ impl Gateway {
             loan_homes.extend(here.ids.into_iter().map(|id| (records::wide(Some(id)), group)));
         }
         let events: BTreeSet<u128> =
-            orders.iter().filter(|order| order.loan_id == 0).filter_map(event_of).collect();
+            orders.iter().filter(|order| order.loan_id == 0).filter_map(|order| order.act.event()).collect();
         let asked: Vec<TransferId> = events.iter().copied().map(TransferId::new).collect();
         let event_homes =
             if asked.is_empty() { BTreeMap::new() } else { self.find_pendings(&asked, call).await? };
         let home = |order: &LoanOrder| {
             let of_loan = loan_homes.get(&order.loan_id).copied();
             let of_event =
-                || event_of(order).and_then(|event| event_homes.get(&TransferId::new(event)).copied());
+                || order.act.event().and_then(|event| event_homes.get(&TransferId::new(event)).copied());
             let of_borrower = || match route::home(order.act.account().unwrap_or(AccountId::ZERO)) {
                 Home::Slot(slot) => directory.shard_of(slot),
                 Home::Everywhere | Home::Inherited => None,
@@ -240,25 +240,6 @@ fn collision(directory: &Directory, product: &Product) -> Option<ProductStatus> 
         id.is_some_and(|id| id != product.id && product_bits(id) == product_bits(product.id))
     };
     directory.products.iter().any(has_its_accounts).then_some(ProductStatus::IdCollides)
-}
-
-/// The event that a waiver or a reversal names.
-fn event_of(order: &LoanOrder) -> Option<u128> {
-    match &order.act {
-        LoanAct::Waive { event_id, .. } | LoanAct::Reverse { event_id } => Some(*event_id),
-        LoanAct::OpenLine(_)
-        | LoanAct::Disburse(_)
-        | LoanAct::Repay { .. }
-        | LoanAct::Prepay { .. }
-        | LoanAct::Charge { .. }
-        | LoanAct::Chargeback { .. }
-        | LoanAct::Refund { .. }
-        | LoanAct::Reschedule { .. }
-        | LoanAct::ChargeOff
-        | LoanAct::WriteOff
-        | LoanAct::Recover { .. }
-        | LoanAct::Sell { .. } => None,
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -11,14 +11,16 @@ mod common;
 
 use common::{Pages, loans_of};
 use fen_book::loan::allocation::{Allocation, Direction, InAdvance, Target};
+use fen_book::loan::classes::Class;
 use fen_book::loan::command::{LoanCommand, LoanReply};
 use fen_book::loan::contract::Prepayment;
 use fen_book::loan::event::ChargeKind;
+use fen_book::loan::money::Money;
 use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
 use fen_book::loan::product::{Funder, Limits, Product, StatedTerms};
 use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::status::LoanStatus;
-use fen_book::loan::view::LoanView;
+use fen_book::loan::view::{LoanState, LoanView};
 use fen_book::{
     Account, AccountFlags, AccountId, Amount, Book, BusinessDate, Code, Command, LedgerCode, Recall, Reply,
     Stamp, Transfer, TransferFlags, TransferId,
@@ -201,6 +203,31 @@ impl World {
         (1..=40).map(|id| self.book.loans().view(id, self.book.accounts()).map(bare)).collect()
     }
 
+    /// The portfolio reads records; here its figures are added up from lives that were folded.
+    fn audit_portfolio(&self) {
+        let views: Vec<LoanView> = self.views().into_iter().flatten().collect();
+        for product in self.book.portfolio().products {
+            let own = || views.iter().filter(|view| view.product_id == product.product_id);
+            let open = || own().filter(|view| matches!(view.state, LoanState::Active | LoanState::Overpaid));
+            let count = |number: usize| u64::try_from(number).unwrap();
+            let principal: Money = open().map(|view| view.outstanding.principal).sum();
+            assert_eq!(product.drawn, own().map(|view| view.drawn).sum());
+            if product.given_up.loans > 0 {
+                // A view shows an overpaid loan as overpaid, whether it was charged off or not.
+                continue;
+            }
+            assert_eq!((product.open.loans, product.open.principal), (count(open().count()), principal));
+            assert_eq!(product.closed, count(own().filter(|view| view.state == LoanState::Closed).count()));
+            for (class, slice) in Class::ALL.iter().zip(&product.classes) {
+                let of_class = || open().filter(|view| view.standing.class == *class);
+                let owed: Money = of_class().map(|view| view.outstanding.principal).sum();
+                assert_eq!((slice.loans, slice.principal), (count(of_class().count()), owed), "{class:?}");
+            }
+            let first = own().filter(|view| view.facts.is_first_time_borrower && !view.drawn.is_zero());
+            assert_eq!(product.first_time_loans, count(first.count()));
+        }
+    }
+
     /// Debits less credits: what day-end nets out in a chunk depends on the chunk.
     fn balances(&self) -> Vec<(u128, i128)> {
         let slots = (0..self.book.accounts().len()).map(|slot| u32::try_from(slot).unwrap());
@@ -362,6 +389,7 @@ fn live(seed: u64) -> (usize, usize) {
     }
     assert_eq!(worlds[0].views(), worlds[1].views());
     assert_eq!(worlds[0].balances(), worlds[1].balances());
+    worlds[0].audit_portfolio();
     let folded = worlds[0].book.loans().folded_count();
     (worlds[0].book.loans().len() - folded, folded)
 }

@@ -181,24 +181,10 @@ impl LoanEvent {
     /// and the business date. A waiver or reversal without an id gets the complement of its event's, so that a retry
     /// is known as one.
     pub fn order(self) -> LoanOrder {
-        let id = match self.act {
-            LoanAct::Waive { event_id, forgive: None } | LoanAct::Reverse { event_id } if self.id == 0 => {
-                !event_id
-            }
-            LoanAct::OpenLine(_)
-            | LoanAct::Disburse(_)
-            | LoanAct::Repay { .. }
-            | LoanAct::Prepay { .. }
-            | LoanAct::Charge { .. }
-            | LoanAct::Waive { .. }
-            | LoanAct::Reverse { .. }
-            | LoanAct::Chargeback { .. }
-            | LoanAct::Refund { .. }
-            | LoanAct::Reschedule { .. }
-            | LoanAct::ChargeOff
-            | LoanAct::WriteOff
-            | LoanAct::Recover { .. }
-            | LoanAct::Sell { .. } => self.id,
+        let names_only_an_event = !matches!(self.act, LoanAct::Waive { forgive: Some(_), .. });
+        let id = match self.act.event() {
+            Some(event_id) if self.id == 0 && names_only_an_event => !event_id,
+            Some(_) | None => self.id,
         };
         LoanOrder {
             id,

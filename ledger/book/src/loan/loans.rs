@@ -220,21 +220,7 @@ impl Loans {
         let taken =
             |id: EventId| self.register.events.find(id).map(|event| self.register.events.record(event));
         if order.loan_id == 0 {
-            let of_event = match &order.act {
-                LoanAct::Waive { event_id, .. } | LoanAct::Reverse { event_id } => taken(*event_id),
-                LoanAct::OpenLine(_)
-                | LoanAct::Disburse(_)
-                | LoanAct::Repay { .. }
-                | LoanAct::Prepay { .. }
-                | LoanAct::Charge { .. }
-                | LoanAct::Chargeback { .. }
-                | LoanAct::Refund { .. }
-                | LoanAct::Reschedule { .. }
-                | LoanAct::ChargeOff
-                | LoanAct::WriteOff
-                | LoanAct::Recover { .. }
-                | LoanAct::Sell { .. } => None,
-            };
+            let of_event = order.act.event().and_then(taken);
             let event = taken(order.id).or(of_event);
             order.loan_id = event.map_or(0, |event| self.register.record(event.loan).id);
         }

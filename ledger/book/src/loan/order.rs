@@ -227,6 +227,25 @@ impl LoanOrder {
 }
 
 impl LoanAct {
+    /// The event that a waiver or a reversal names; zero in a waiver that names none.
+    pub const fn event(&self) -> Option<EventId> {
+        match self {
+            Self::Waive { event_id, .. } | Self::Reverse { event_id } => Some(*event_id),
+            Self::OpenLine(_)
+            | Self::Disburse(_)
+            | Self::Repay { .. }
+            | Self::Prepay { .. }
+            | Self::Charge { .. }
+            | Self::Chargeback { .. }
+            | Self::Refund { .. }
+            | Self::Reschedule { .. }
+            | Self::ChargeOff
+            | Self::WriteOff
+            | Self::Recover { .. }
+            | Self::Sell { .. } => None,
+        }
+    }
+
     /// The product it names, if any.
     const fn product(&self) -> Option<ProductId> {
         match self {

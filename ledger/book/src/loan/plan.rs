@@ -363,13 +363,13 @@ impl Planner<'_> {
         let direction = match &reversed.act {
             LoanAct::Disburse(_) | LoanAct::Chargeback { .. } | LoanAct::Refund { .. } => Some(true),
             LoanAct::Repay { .. } | LoanAct::Prepay { .. } | LoanAct::Recover { .. } => Some(false),
-            LoanAct::Charge { .. } | LoanAct::ChargeOff => None,
-            LoanAct::OpenLine(_)
+            LoanAct::Charge { .. }
             | LoanAct::Waive { .. }
-            | LoanAct::Reverse { .. }
             | LoanAct::Reschedule { .. }
+            | LoanAct::ChargeOff
             | LoanAct::WriteOff
-            | LoanAct::Sell { .. } => return Err(Status::EventNotReversible),
+            | LoanAct::Sell { .. } => None,
+            LoanAct::OpenLine(_) | LoanAct::Reverse { .. } => return Err(Status::EventNotReversible),
         };
         if self.loans.register.events.record(event).is_reversed != 0 {
             return Err(Status::EventAlreadyReversed);
@@ -378,6 +378,10 @@ impl Planner<'_> {
         let account = named_or(reversed.act.account(), loan.account_id);
         let mut loan = loan.into_owned();
         loan.events.retain(|event| event.id != event_id);
+        let has_recoveries = loan.events.iter().any(|event| matches!(event.kind, EventKind::Recover { .. }));
+        if matches!(reversed.act, LoanAct::WriteOff) && has_recoveries {
+            return Err(Status::LoanNotWrittenOff);
+        }
         let outlook = self.loans.outlook(&loan, &loan.events, today)?;
         let is_draw = matches!(reversed.act, LoanAct::Disburse(_));
         let moved = if is_draw { paid_out(&loan, amount) } else { amount };

@@ -1,16 +1,19 @@
 //! The loan book as the bank's management and its supervisor look at it: by class, stage, age and vintage.
 //!
-//! A portfolio is read from the lives of all loans, as of the business date; nothing of it is kept. A loan that was
+//! A portfolio is read from the records of all loans, and of those that run no ordinary course from their lives, as of
+//! the business date; nothing of it is kept. A loan that was
 //! sold or written off is counted apart: it is no asset of the bank any more.
 
 use super::classes::Class;
-use super::control::Role;
+use super::control::{Position, Role};
 use super::life::Life;
-use super::loans::{Loan, Loans};
+use super::loans::Loans;
 use super::money::Money;
-use super::position::{position, standing};
-use super::product::{Product, ProductId};
-use super::register::customer;
+use super::order::Facts;
+use super::position::{Standing, position, standing};
+use super::product::ProductId;
+use super::register::{LoanSlot, wide};
+use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::quantity::{BusinessDate, LedgerCode};
 use fen_terms::Day;
@@ -118,31 +121,34 @@ impl ProductPortfolio {
         classes.filter(|(class, _)| class.is_non_performing()).map(|(_, slice)| slice.principal).sum()
     }
 
-    fn take(&mut self, loan: &Loan, life: &Life<'_>, product: &Product, today: Day) {
-        let Some(first_draw) = life.draws.first() else {
+    fn take(&mut self, told: &Told) {
+        let Some(first_drawn_on) = told.first_drawn_on else {
             self.approved = self.approved.saturating_add(1);
             return;
         };
-        let at = position(life, product, today);
+        let Told { drawn, principal, standing, at, .. } = *told;
         self.subsidy_billed += at[Role::SubsidyReceivable];
         self.compensation_billed += at[Role::CompensationReceivable];
         for (place, (_, stake)) in self.funders.iter_mut().enumerate() {
             *stake += Role::funder(place).map_or(Money::ZERO, |role| at[role]);
         }
-        self.take_draws(loan, life);
-        let standing = standing(life, product, today);
-        let principal = life.outstanding().principal;
-        let (year, month, _) = first_draw.on.ymd();
+        self.drawn_loans = self.drawn_loans.saturating_add(1);
+        self.drawn += drawn;
+        if told.is_first_time_borrower {
+            self.first_time_loans = self.first_time_loans.saturating_add(1);
+            self.first_time_drawn += drawn;
+        }
+        let (year, month, _) = first_drawn_on.ymd();
         let vintage = self.vintages.entry((year, month)).or_default();
         vintage.loans = vintage.loans.saturating_add(1);
-        vintage.drawn += life.drawn();
-        if let Some(lost) = given_up(life) {
+        vintage.drawn += drawn;
+        if let Some(lost) = told.given_up {
             vintage.written_off += lost;
             self.given_up.add(lost, Money::ZERO);
             self.recovered -= at[Role::Recovery];
-        } else if life.sold.is_some() {
+        } else if told.is_sold {
             self.sold.add(principal, Money::ZERO);
-        } else if life.is_closed() {
+        } else if told.is_closed {
             self.closed = self.closed.saturating_add(1);
         } else {
             vintage.principal += principal;
@@ -167,13 +173,53 @@ impl ProductPortfolio {
             }
         }
     }
+}
 
-    fn take_draws(&mut self, loan: &Loan, life: &Life<'_>) {
-        self.drawn_loans = self.drawn_loans.saturating_add(1);
-        self.drawn += life.drawn();
-        if loan.facts.is_first_time_borrower {
-            self.first_time_loans = self.first_time_loans.saturating_add(1);
-            self.first_time_drawn += life.drawn();
+/// What a portfolio takes of a loan.
+struct Told {
+    is_first_time_borrower: bool,
+    first_drawn_on: Option<Day>,
+    drawn: Money,
+    principal: Money,
+    at: Position,
+    standing: Standing,
+    /// What of the principal was given up, if the loan was.
+    given_up: Option<Money>,
+    is_sold: bool,
+    is_closed: bool,
+}
+
+impl Loans {
+    /// A loan as its portfolio sees it: from its record, or where it runs no ordinary course, from its life.
+    fn told(&self, slot: LoanSlot, accounts: &Accounts) -> Told {
+        let is_first_time_borrower = Facts::from(*self.register.facts.get(wide(slot))).is_first_time_borrower;
+        if let Some((course, rows)) = self.register.course(slot) {
+            let mut run = self.register.run(slot, course, &rows);
+            run.age_to(self.today());
+            return Told {
+                is_first_time_borrower,
+                first_drawn_on: Some(run.course.disbursed_on),
+                drawn: run.course.principal,
+                principal: run.course.owed,
+                at: run.position(),
+                standing: run.standing(),
+                given_up: None,
+                is_sold: false,
+                is_closed: run.is_closed(),
+            };
+        }
+        let loan = self.loan_at(slot, accounts);
+        let (life, product) = (self.life(&loan), self.product_of(&loan));
+        Told {
+            is_first_time_borrower,
+            first_drawn_on: life.draws.first().map(|draw| draw.on),
+            drawn: life.drawn(),
+            principal: life.outstanding().principal,
+            at: position(&life, product, self.today()),
+            standing: standing(&life, product, self.today()),
+            given_up: given_up(&life),
+            is_sold: life.sold.is_some(),
+            is_closed: life.is_closed(),
         }
     }
 }
@@ -196,10 +242,9 @@ pub struct Portfolio {
 }
 
 impl Book {
-    /// The loan book as it stands. Reads every loan.
+    /// The loan book as it stands. Reads every loan's record, and folds those that run no ordinary course.
     pub fn portfolio(&self) -> Portfolio {
         let loans: &Loans = self.loans();
-        let today = loans.today();
         let mut products: BTreeMap<ProductId, (ProductPortfolio, BTreeSet<u128>)> = BTreeMap::new();
         for (id, shelf) in &loans.products {
             let product = shelf.current();
@@ -208,13 +253,13 @@ impl Book {
                 ProductPortfolio { product_id: *id, ledger: product.ledger, funders, ..Default::default() };
             products.insert(*id, (empty, BTreeSet::new()));
         }
-        for loan in loans.iter(&self.accounts) {
-            let Some((product, borrowers)) = products.get_mut(&loan.product_id) else { continue };
-            let life = loans.life(&loan);
+        for slot in loans.register.slots() {
+            let borrower = loans.register.borrower(slot, &self.accounts);
+            let Some((product, borrowers)) = products.get_mut(&borrower.product_id) else { continue };
             let before = product.open.loans;
-            product.take(&loan, &life, loans.product_of(&loan), today);
+            product.take(&loans.told(slot, &self.accounts));
             if product.open.loans > before {
-                borrowers.insert(customer(loan.account_id));
+                borrowers.insert(borrower.customer);
             }
         }
         let products = products.into_values().map(|(product, borrowers)| ProductPortfolio {
