@@ -1,7 +1,7 @@
 //! Day-end: what falls due is collected and billed, what is late ages, and the business date moves on.
 //!
 //! Only loans on which something changes are touched, found by the calendar; what the others earn is posted from sums
-//! over each product ([`unbilled`](super::unbilled)). They are taken in chunks: between two
+//! over each product (`unbilled`). They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
 use super::apply::{DAY_END_CODE, Marks};
