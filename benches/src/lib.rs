@@ -1,5 +1,7 @@
 //! What the benches share: the workloads of the load generator, made before the clock starts.
 
+pub mod loans;
+
 use fen_book::{Account, AccountId, Book, Chunk, Command, EVENTS_MAX, Recall, Stamp, Transfer, TransferId};
 use fen_loadgen::workload::{Hot, Order};
 use fen_store::disk::RealDisk;
