@@ -36,9 +36,40 @@ fn is_bank_id(id: u128) -> bool {
     id >> 64 == ONES && id & ONES <= u128::from(STAMP_MAX.get())
 }
 
+/// The highest ids of clients and of the bank in a set: ids that rise with time are known to be new without a look-up,
+/// and neither's hide the other's.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Highest([u128; 2]);
+
+impl Highest {
+    /// Whether an id lies above all of its kind.
+    #[inline]
+    pub(crate) fn is_below(self, id: u128) -> bool {
+        id > self.0[usize::from(id >> 64 == ONES)]
+    }
+
+    /// Notes an id of the set.
+    #[inline]
+    pub(crate) fn note(&mut self, id: u128) {
+        let highest = &mut self.0[usize::from(id >> 64 == ONES)];
+        *highest = id.max(*highest);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_above_all_others_of_their_kind_are_new() {
+        let mut highest = Highest::default();
+        for id in [7, bank_id(Stamp::new(5)).get()] {
+            assert!(highest.is_below(id));
+            highest.note(id);
+            assert!(!highest.is_below(id) && !highest.is_below(id - 1) && highest.is_below(id + 1));
+        }
+        assert!(highest.is_below(8) && !highest.is_below(7));
+    }
 
     #[test]
     fn only_stamps_under_ones_are_the_banks() {

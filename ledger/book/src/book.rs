@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::batch::{AccountBatch, OpeningBatch, ReceiptBatch, TransferBatch, run};
 use crate::batches::{BatchOrder, BatchReply, Batches};
 use crate::command::{Command, Reply};
+use crate::loan::control::Leg;
 use crate::loan::loans::Loans;
 use crate::pendings::Pendings;
 use crate::quantity::{Stamp, TransferId};
@@ -31,6 +32,8 @@ pub struct Book {
     pub(crate) batches: Batches,
     /// The stamp of the last event applied.
     pub(crate) clock: Stamp,
+    /// Memory for the transfers of a loan event, kept from one to the next.
+    pub(crate) kept_legs: Vec<Leg>,
     /// Pending transfers that ended in the command that is being applied.
     pub(crate) ended_now: BTreeMap<TransferId, Transfer>,
 }
@@ -51,6 +54,7 @@ impl Book {
             loans: Loans::default(),
             batches: Batches::default(),
             clock: Stamp::ZERO,
+            kept_legs: Vec::new(),
             ended_now: BTreeMap::new(),
         }
     }

@@ -324,6 +324,7 @@ impl Restore {
             accounts,
             loans,
             batches: Batches::from_bytes(&self.batches)?,
+            kept_legs: Vec::new(),
             clock: header.clock,
             ended_now: BTreeMap::new(),
         })

@@ -5,6 +5,7 @@
 
 use crate::account::Account;
 use crate::accounts::{narrow, wide};
+use crate::bank_ids::Highest;
 use crate::journal::{CHUNK_RECORDS, Chunk, PartPost, Touch};
 use crate::quantity::{AccountSlot, Amount, RecordNumber, Stamp, TransferId};
 use crate::slots::{SlotIndex, hash_of};
@@ -15,20 +16,19 @@ use std::sync::Arc;
 /// What the book must find in a chunk while it is young.
 struct Finder {
     ids: SlotIndex,
-    /// No id in the chunk is above it: ids that rise with time are known to be new without a look-up.
-    highest: TransferId,
+    highest: Highest,
     resolutions: BTreeMap<TransferId, u32>,
 }
 
 impl Finder {
     fn new() -> Self {
         let ids = SlotIndex::with_capacity(CHUNK_RECORDS);
-        Self { ids, highest: TransferId::ZERO, resolutions: BTreeMap::new() }
+        Self { ids, highest: Highest::default(), resolutions: BTreeMap::new() }
     }
 
     #[inline]
     fn find<'a>(&self, chunk: &'a Chunk, id: TransferId) -> Option<&'a Transfer> {
-        if id > self.highest {
+        if self.highest.is_below(id.get()) {
             return None;
         }
         let at = |position| &chunk.records[wide(AccountSlot::new(position))];
@@ -44,7 +44,7 @@ impl Finder {
     fn note(&mut self, record: &Transfer, position: u32) {
         if !record.id.is_zero() {
             self.ids.insert(hash_of(record.id.get()), position);
-            self.highest = self.highest.max(record.id);
+            self.highest.note(record.id.get());
         }
         if !record.pending_id.is_zero() {
             self.resolutions.insert(record.pending_id, position);
@@ -201,7 +201,7 @@ impl Young {
             chunk.slots.clear();
             chunk.part_posts.clear();
             finder.ids.clear();
-            finder.highest = TransferId::ZERO;
+            finder.highest = Highest::default();
             finder.resolutions.clear();
             self.spare = Some((chunk, finder));
         }

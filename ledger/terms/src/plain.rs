@@ -10,6 +10,10 @@
 //! that are known; where both bounds give the same rounded level, that is the level, and where they do not (a tie, or a
 //! figure within a millionth of a fen of one), it is `None` again.
 
+mod walk;
+
+pub use walk::Walk;
+
 use crate::day::{Day, DueDays, Period, PeriodUnit};
 use crate::day_count::{DayCount, by_calendar_year};
 use crate::factor::divisor_in_common;
@@ -99,15 +103,10 @@ impl Plain {
     /// Writes the schedule of one loan into the first rows, and says how many. `None` where there is no room, the terms
     /// cannot be kept or a figure does not fit: then [`crate::schedule()`] knows the answer or the status.
     pub fn rows(&self, principal: Money, disbursed_on: Day, rows: &mut [Instalment]) -> Option<usize> {
-        if principal.is_zero() || principal > Money::PRINCIPAL_MAX {
-            return None;
-        }
+        let mut walk = self.walk(principal, disbursed_on)?;
         let rows = rows.get_mut(..self.row_count())?;
-        match self.amortisation {
-            Amortisation::Bullet => self.bullet(principal, disbursed_on, rows.first_mut()?)?,
-            Amortisation::EqualInstalment | Amortisation::EqualPrincipal | Amortisation::InterestOnly => {
-                self.instalments(principal, disbursed_on, rows)?;
-            }
+        for row in &mut *rows {
+            *row = walk.step()?;
         }
         Some(rows.len())
     }
@@ -147,7 +146,7 @@ impl Plain {
         self.rounding.mode.divide(owed.get().checked_mul(bears)?, self.denominator, self.rounding.to)
     }
 
-    fn bullet(&self, principal: Money, disbursed_on: Day, row: &mut Instalment) -> Option<()> {
+    fn bullet(&self, principal: Money, disbursed_on: Day) -> Option<Instalment> {
         let (mut from, mut bears) = (disbursed_on, 0_u128);
         let mut due_days = DueDays::after(disbursed_on, self.period);
         for _ in 0..self.periods {
@@ -156,36 +155,7 @@ impl Plain {
             from = due;
         }
         let interest = self.interest(principal, bears)?;
-        *row = row_of(1, (disbursed_on, from), principal, interest, Money::ZERO)?;
-        Some(())
-    }
-
-    fn instalments(&self, principal: Money, disbursed_on: Day, rows: &mut [Instalment]) -> Option<()> {
-        let regular = match self.amortisation {
-            Amortisation::EqualInstalment => self.level(principal, disbursed_on)?,
-            Amortisation::EqualPrincipal => {
-                self.rounding.mode.divide(principal.get(), u128::from(self.periods), self.rounding.to)?
-            }
-            Amortisation::InterestOnly | Amortisation::Bullet => Money::ZERO,
-        };
-        let (mut from, mut owed) = (disbursed_on, principal);
-        let mut due_days = DueDays::after(disbursed_on, self.period);
-        for (k, row) in (1_u16..).zip(rows) {
-            let due = due_days.next()?;
-            let interest = self.interest(owed, self.bears(from, due)?)?;
-            let part = if k == self.periods {
-                owed
-            } else if self.amortisation == Amortisation::EqualInstalment {
-                // Where a period bears more than the level there is more to it than is done here.
-                regular.checked_sub(interest)?.min(owed)
-            } else {
-                regular.min(owed)
-            };
-            owed = owed.checked_sub(part)?;
-            *row = row_of(u32::from(k), (from, due), part, interest, owed)?;
-            from = due;
-        }
-        Some(())
+        row_of(1, (disbursed_on, from), principal, interest, Money::ZERO)
     }
 
     /// The level, between two bounds.

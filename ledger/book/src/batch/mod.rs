@@ -183,6 +183,19 @@ impl<S: Copy> Broken<S> {
     }
 }
 
+/// What a chain that is a whole batch would write; nothing where one of its members is refused.
+pub(crate) fn plan_whole<B: Batch>(
+    book: &Book,
+    events: &[B::Event],
+    last: Stamp,
+    recall: &Recall,
+) -> Option<Vec<B::Plan>> {
+    let stamps = Stamps::of(events.len(), B::STAMPS_EACH, last);
+    let start = Place { index: 0, stamps, chain: Stamp::ZERO };
+    let chain = Chain { end: events.len(), is_open: false };
+    plan_chain::<B>(book, events, start, &chain, recall).ok()
+}
+
 /// Plans all members, each against what the ones before it would do; or says which one breaks the chain, and why.
 fn plan_chain<B: Batch>(
     book: &Book,

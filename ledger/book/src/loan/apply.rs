@@ -1,22 +1,21 @@
-//! Loan commands on the book: plan, post, enter. Every event's transfers are one linked chain, so it is posted as a
-//! whole or not at all.
+//! Loan commands on the book: plan, post (`posting.rs`), enter.
 
-use super::control::{Leg, Role, control_account, legs};
+use super::control::{Role, control_account};
+use super::look_ahead::GROUP;
 use super::money::Money;
 use super::order::LoanOrder;
-use super::plan::{Entry, LoanPlan, Planner, Refusal};
+use super::plan::{Entry, LoanPlan, Place, Planner, Refusal};
+use super::posting::{LastStamp, Marks, Posting};
 use super::product::Product;
 use super::product_status::ProductStatus;
 use super::status::LoanStatus;
 use crate::account::Account;
-use crate::bank_ids::{Asker, bank_id};
-use crate::batch::{AccountBatch, PostingBatch, run};
+use crate::bank_ids::Asker;
+use crate::batch::{AccountBatch, run};
 use crate::book::Book;
 use crate::command::Outcome;
-use crate::quantity::{AccountSlot, Amount, Code, LedgerCode, Stamp, TransferId};
+use crate::quantity::{AccountSlot, Amount, Code, Stamp, TransferId};
 use crate::recall::Recall;
-use crate::status::CreateTransferStatus;
-use crate::transfer::{Transfer, TransferFlags};
 
 /// How many stamps each loan event takes: one for each transfer that it can come to.
 pub const STAMPS_PER_EVENT: u64 = 32;
@@ -51,40 +50,45 @@ impl Book {
                 .collect();
             run::<AccountBatch>(self, &accounts, last, recall);
         }
-        self.loans.shelve(product);
+        let shelved = self.loans.shelve(product, &self.accounts);
+        shelved.expect("a product that comes into force has its control accounts");
         ProductStatus::Created
     }
 
     /// Takes loan orders one after the other.
     pub(crate) fn take_orders(
         &mut self,
-        orders: Vec<LoanOrder>,
+        mut orders: Vec<LoanOrder>,
         last: Stamp,
         recall: &Recall,
     ) -> Vec<Outcome<LoanStatus>> {
         let count = u64::try_from(orders.len()).unwrap_or(u64::MAX);
         let before = last.get().saturating_sub(count.saturating_mul(STAMPS_PER_EVENT));
         let mut outcomes = Vec::with_capacity(orders.len());
-        for (place, order) in (1_u64..).zip(orders) {
-            let stamp = Stamp::new(before.saturating_add(place.saturating_mul(STAMPS_PER_EVENT)));
-            outcomes.push(self.take_order(order, Asker::Client, stamp, recall));
+        let mut stamp = Stamp::new(before);
+        for group in orders.chunks_mut(GROUP) {
+            self.look_ahead_to(group);
+            for order in group {
+                stamp = Stamp::new(stamp.get().saturating_add(STAMPS_PER_EVENT));
+                outcomes.push(self.take_order(order, Asker::Client, stamp, recall));
+            }
         }
         outcomes
     }
 
     pub(crate) fn take_order(
         &mut self,
-        mut order: LoanOrder,
+        order: &mut LoanOrder,
         asker: Asker,
         stamp: Stamp,
         recall: &Recall,
     ) -> Outcome<LoanStatus> {
-        self.loans.complete(&mut order);
+        self.loans.complete(order);
         let planner = Planner { loans: &self.loans, accounts: &self.accounts, asker, sequence: stamp.get() };
-        match planner.plan(&order) {
-            Ok(plan) => match self.post_loan(&order, &plan, stamp, recall) {
+        match planner.plan(order) {
+            Ok(plan) => match self.post_loan(order, &plan, stamp, recall) {
                 Ok(()) => {
-                    self.enter(&order, plan, stamp);
+                    self.enter(order, plan, stamp);
                     Outcome { timestamp: stamp, status: LoanStatus::Created }
                 }
                 Err(status) => {
@@ -104,53 +108,19 @@ impl Book {
         stamp: Stamp,
         recall: &Recall,
     ) -> Result<(), LoanStatus> {
-        let legs = legs(plan.product_id, &plan.change, plan.outside);
-        let code = EVENT_CODE.saturating_add(order.act.number());
-        let ledger = self.loans.product(plan.product_id).map(|product| product.ledger);
         let marks = Marks {
             first_id: Some(order.id),
             loan_id: order.loan_id,
-            ledger: ledger.unwrap_or_default(),
-            code,
+            code: EVENT_CODE.saturating_add(order.act.number()),
             day: order.effective_on.get(),
         };
-        self.post_legs(&legs, &marks, stamp, recall)
-    }
-
-    /// Posts legs as one chain whose last transfer bears `last`.
-    pub(crate) fn post_legs(
-        &mut self,
-        legs: &[Leg],
-        marks: &Marks,
-        last: Stamp,
-        recall: &Recall,
-    ) -> Result<(), LoanStatus> {
-        let count = u64::try_from(legs.len()).unwrap_or(u64::MAX);
-        let first = last.get().saturating_add(1).saturating_sub(count);
-        let chain: Vec<Transfer> = (0_u64..)
-            .zip(legs)
-            .map(|(place, leg)| {
-                let is_last = place.saturating_add(1) == count;
-                let own_id = bank_id(Stamp::new(first.saturating_add(place)));
-                Transfer {
-                    id: marks.first_id.filter(|_| place == 0).map_or(own_id, TransferId::new),
-                    debit_account_id: leg.debit,
-                    credit_account_id: leg.credit,
-                    amount: leg.amount.to_amount(),
-                    user_data_128: marks.loan_id,
-                    user_data_32: marks.day.cast_unsigned(),
-                    ledger: marks.ledger,
-                    code: Code::new(marks.code),
-                    flags: if is_last { TransferFlags::NONE } else { TransferFlags::LINKED },
-                    ..Transfer::default()
-                }
-            })
-            .collect();
-        let outcomes = run::<PostingBatch>(self, &chain, last, recall);
-        let refusal = outcomes.iter().map(|outcome| outcome.status).find(|status| {
-            !matches!(status, CreateTransferStatus::Created | CreateTransferStatus::LinkedEventFailed)
-        });
-        refusal.map_or(Ok(()), |status| Err(of_transfer(status)))
+        let posting = Posting {
+            product_id: plan.product_id,
+            change: &plan.change,
+            outside: plan.outside,
+            marks: &marks,
+        };
+        self.post_change(&posting, LastStamp::Of(stamp), recall).map(|_| ())
     }
 
     /// Burns the id of an event that the moment's balances refused, unless its first transfer was what they refused.
@@ -169,8 +139,11 @@ impl Book {
         loans.business_date = Some(plan.today);
         loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
         match plan.entry {
-            Entry::Course { slot, course, wakes_on, unbilled: (before, after) } => {
-                let slot = slot.unwrap_or_else(|| loans.open(order, accounts));
+            Entry::Course { place, course, wakes_on, unbilled: (before, after) } => {
+                let slot = match place {
+                    Place::Known(slot) => slot,
+                    Place::New { agreed, account } => loans.open_agreed(order, agreed, account),
+                };
                 loans.register.take(slot, order, stamp, accounts);
                 loans.proceed(slot, (&course, wakes_on), &plan.change, (&before, &after), accounts);
             }
@@ -197,53 +170,6 @@ impl Book {
     }
 }
 
-/// What all transfers of a posting bear.
-pub(crate) struct Marks {
-    /// The id of the first one, if the client chose it.
-    pub(crate) first_id: Option<u128>,
-    pub(crate) loan_id: u128,
-    pub(crate) ledger: LedgerCode,
-    pub(crate) code: u16,
-    pub(crate) day: i32,
-}
-
 fn refused((status, stamp): Refusal, now: Stamp) -> Outcome<LoanStatus> {
     Outcome { timestamp: stamp.unwrap_or(now), status }
-}
-
-/// What a transfer's refusal means for the loan event it belongs to: only a moment's balances and a taken id refuse
-/// what a plan has checked, since nobody but the bank moves control accounts or gives ids of the bank's own.
-const REFUSALS: [(CreateTransferStatus, LoanStatus); 23] = {
-    use CreateTransferStatus as Transfer;
-    use LoanStatus as Event;
-    [
-        (Transfer::ExceedsCredits, Event::ExceedsCredits),
-        (Transfer::ExceedsDebits, Event::ExceedsDebits),
-        (Transfer::IdAlreadyFailed, Event::IdAlreadyFailed),
-        (Transfer::DebitAccountAlreadyClosed, Event::AccountAlreadyClosed),
-        (Transfer::CreditAccountAlreadyClosed, Event::AccountAlreadyClosed),
-        (Transfer::OverflowsDebitsPending, Event::Overflows),
-        (Transfer::OverflowsCreditsPending, Event::Overflows),
-        (Transfer::OverflowsDebitsPosted, Event::Overflows),
-        (Transfer::OverflowsCreditsPosted, Event::Overflows),
-        (Transfer::OverflowsDebits, Event::Overflows),
-        (Transfer::OverflowsCredits, Event::Overflows),
-        (Transfer::Exists, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentFlags, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentPendingId, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentTimeout, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentDebitAccountId, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentCreditAccountId, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentAmount, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentUserData128, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentUserData64, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentUserData32, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentLedger, Event::ExistsWithDifferentFields),
-        (Transfer::ExistsWithDifferentCode, Event::ExistsWithDifferentFields),
-    ]
-};
-
-fn of_transfer(status: CreateTransferStatus) -> LoanStatus {
-    let refusal = REFUSALS.iter().find(|(transfer, _)| *transfer == status);
-    refusal.map(|(_, event)| *event).expect("a planned posting is refused only for what a moment decides")
 }

@@ -25,8 +25,7 @@ impl Loans {
             let as_of = self.today().max(record.as_of());
             let outlook = self.outlook(&loan, &loan.events, as_of);
             let mut unbilled = loan.unbilled.clone();
-            let course = self.register.course(slot).map(|(course, rows)| {
-                let mut run = self.register.run(slot, course, &rows);
+            let course = self.register.run(slot).map(|mut run| {
                 run.age_to(as_of);
                 unbilled = run.unbilled();
                 run.course

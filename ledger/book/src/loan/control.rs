@@ -6,7 +6,7 @@
 use super::money::Money;
 use super::product::{FUNDERS_MAX, ProductId};
 use crate::bank_ids::ONES;
-use crate::quantity::AccountId;
+use crate::quantity::{AccountId, AccountSlot};
 use core::ops::{Index, IndexMut};
 use sha2::{Digest, Sha256};
 
@@ -140,77 +140,111 @@ pub(crate) fn controlled(account: AccountId) -> Option<u64> {
 }
 
 /// What a loan, or all loans of a product, come to in each control account: debits positive, credits negative.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Position([Money; ROLES]);
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    money: [Money; ROLES],
+    /// A bit for each role that may hold something: a loan moves a few of them, and only these are looked at.
+    touched: u32,
+}
+
+const _: () = assert!(ROLES <= 32, "each role has a bit");
 
 impl Default for Position {
     fn default() -> Self {
-        Self([Money::ZERO; ROLES])
+        Self { money: [Money::ZERO; ROLES], touched: 0 }
     }
 }
+
+impl PartialEq for Position {
+    fn eq(&self, other: &Self) -> bool {
+        self.money == other.money
+    }
+}
+
+impl Eq for Position {}
 
 impl Index<Role> for Position {
     type Output = Money;
     fn index(&self, role: Role) -> &Money {
-        &self.0[usize::from(role.number())]
+        &self.money[usize::from(role.number())]
     }
 }
 
 impl IndexMut<Role> for Position {
     fn index_mut(&mut self, role: Role) -> &mut Money {
-        &mut self.0[usize::from(role.number())]
+        self.touched |= 1 << role.number();
+        &mut self.money[usize::from(role.number())]
     }
+}
+
+/// The roles of a word of bits, in their order.
+fn roles_of(mut bits: u32) -> impl Iterator<Item = Role> {
+    core::iter::from_fn(move || {
+        let role = Role::ALL.get(usize::try_from(bits.trailing_zeros()).ok()?)?;
+        bits &= bits.wrapping_sub(1);
+        Some(*role)
+    })
 }
 
 impl Position {
     /// What has to be posted to get from an earlier position to this one.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let mut change = Self::default();
-        for role in Role::ALL {
-            change[*role] = self[*role] - earlier[*role];
+        let mut change = *self;
+        for role in roles_of(earlier.touched) {
+            change[role] -= earlier[role];
         }
         change
     }
 
     /// Adds another position, role by role.
     pub fn add(&mut self, other: &Self) {
-        for role in Role::ALL {
-            self[*role] += other[*role];
+        for role in roles_of(other.touched) {
+            self[role] += other[role];
         }
     }
 
     /// All roles together: minus the money that went out to accounts outside.
     pub fn sum(&self) -> Money {
-        self.0.iter().copied().sum()
+        roles_of(self.touched).map(|role| self[role]).sum()
     }
 }
 
+/// Where a product's control accounts are, by role.
+pub(crate) type ControlSlots = [AccountSlot; ROLES];
+
 /// One transfer to be posted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Leg {
+pub(crate) struct Leg {
     /// Debited.
-    pub debit: AccountId,
+    pub(crate) debit: AccountSlot,
     /// Credited.
-    pub credit: AccountId,
+    pub(crate) credit: AccountSlot,
     /// How much, above nothing.
-    pub amount: Money,
+    pub(crate) amount: Money,
 }
 
-/// The transfers that bring a change about: debits are paired with credits in the order of the roles, an outside
+/// Writes the transfers that bring a change about: debits are paired with credits in the order of the roles, an outside
 /// account first, so equal changes are posted alike everywhere.
 ///
 /// # Panics
 /// Where debits and credits differ: the change was reckoned wrongly.
-pub fn legs(product: ProductId, change: &Position, outside: Option<(AccountId, Money)>) -> Vec<Leg> {
+pub(crate) fn legs(
+    slots: &ControlSlots,
+    change: &Position,
+    outside: Option<(AccountSlot, Money)>,
+    legs: &mut Vec<Leg>,
+) {
     let outside_money = outside.map_or(Money::ZERO, |(_, money)| money);
     assert!((change.sum() + outside_money).is_zero(), "a loan's postings balance");
-    let roles = Role::ALL.iter().map(|role| (control_account(product, *role), change[*role]));
-    let sides: Vec<(AccountId, Money)> =
-        outside.into_iter().chain(roles).filter(|(_, money)| !money.is_zero()).collect();
-    let mut debits = sides.iter().copied().filter(|(_, money)| money.is_positive());
-    let mut credits = sides.iter().copied().filter(|(_, money)| !money.is_positive());
-    let mut legs = Vec::new();
+    legs.clear();
+    let sides = || {
+        let of_role = |role: Role| (slots[usize::from(role.number())], change[role]);
+        let sides = outside.into_iter().chain(roles_of(change.touched).map(of_role));
+        sides.filter(|(_, money)| !money.is_zero())
+    };
+    let mut debits = sides().filter(|(_, money)| money.is_positive());
+    let mut credits = sides().filter(|(_, money)| !money.is_positive());
     let (mut debit, mut credit) = (debits.next(), credits.next());
     while let (Some((debited, owed)), Some((credited, given))) = (debit, credit) {
         let amount = owed.min(-given);
@@ -219,7 +253,6 @@ pub fn legs(product: ProductId, change: &Position, outside: Option<(AccountId, M
         debit = if owed.is_zero() { debits.next() } else { Some((debited, owed)) };
         credit = if given.is_zero() { credits.next() } else { Some((credited, given)) };
     }
-    legs
 }
 
 #[cfg(test)]
@@ -246,10 +279,12 @@ mod tests {
         let mut change = Position::default();
         change[Role::Principal] = Money::new(-90);
         change[Role::InterestReceivable] = Money::new(-10);
-        let borrower = AccountId::new(1);
-        let legs = legs(7, &change, Some((borrower, Money::new(100))));
-        let amounts: Vec<i128> = legs.iter().map(|leg| leg.amount.get()).collect();
-        assert_eq!(amounts, [90, 10]);
-        assert!(legs.iter().all(|leg| leg.debit == borrower));
+        let borrower = AccountSlot::new(100);
+        let slots = core::array::from_fn(|role| AccountSlot::new(u32::try_from(role).unwrap()));
+        let mut pairs = Vec::new();
+        legs(&slots, &change, Some((borrower, Money::new(100))), &mut pairs);
+        let told: Vec<(u32, i128)> = pairs.iter().map(|leg| (leg.credit.get(), leg.amount.get())).collect();
+        assert_eq!(told, [(0, 90), (1, 10)]);
+        assert!(pairs.iter().all(|leg| leg.debit == borrower));
     }
 }

@@ -4,11 +4,13 @@
 //! over each product (`unbilled`). They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
-use super::apply::{DAY_END_CODE, Marks};
-use super::control::{Position, Role, legs};
+use super::apply::DAY_END_CODE;
+use super::control::{Position, Role};
 use super::loans::Shelf;
+use super::look_ahead::GROUP;
 use super::money::Money;
 use super::order::{LoanAct, LoanOrder};
+use super::posting::{LastStamp, Marks, Posting};
 use super::product::ProductId;
 use super::register::LoanSlot;
 use super::status::LoanStatus;
@@ -124,26 +126,27 @@ impl Book {
     /// Posts what changes for all loans of a product together.
     fn post_for_all(
         &mut self,
-        product: ProductId,
+        product_id: ProductId,
         change: &Position,
         day: Day,
         stamp: &mut Stamp,
         recall: &Recall,
     ) {
-        let legs = legs(product, change, None);
-        let count = u64::try_from(legs.len()).unwrap_or(u64::MAX);
-        *stamp = Stamp::new(stamp.get().saturating_add(count));
-        let ledger = self.loans.product(product).map(|product| product.ledger).unwrap_or_default();
-        let marks = Marks { first_id: None, loan_id: 0, ledger, code: DAY_END_CODE, day: day.number() };
-        let posted = self.post_legs(&legs, &marks, *stamp, recall);
-        assert!(posted.is_ok(), "control accounts take what day-end posts");
+        let marks = Marks { first_id: None, loan_id: 0, code: DAY_END_CODE, day: day.number() };
+        let posting = Posting { product_id, change, outside: None, marks: &marks };
+        let posted = self.post_change(&posting, LastStamp::After(*stamp), recall);
+        *stamp = posted.expect("nobody but the bank moves control accounts or takes ids of its own");
     }
 
     /// Rolls at most `room` loans to `day`: collects what was due the day before, then bills and ages.
     fn roll_some(&mut self, day: Day, room: usize, stamp: &mut Stamp, recall: &Recall) -> usize {
         let slots = self.loans.wake(day, room);
         let mut changes: BTreeMap<ProductId, Position> = BTreeMap::new();
-        for slot in &slots {
+        for (place, slot) in slots.iter().enumerate() {
+            if place % GROUP == 0 {
+                let ahead = slots.get(place..).unwrap_or_default();
+                self.look_ahead_at(ahead.get(..GROUP).unwrap_or(ahead));
+            }
             self.collect(*slot, day, stamp, recall);
             self.write_off_by_rule(*slot, day, stamp, recall);
             let product_id = self.loans.register.agreed(*slot).product_id;
@@ -159,8 +162,7 @@ impl Book {
     /// Lets one loan come to a day, and says what that changes.
     fn roll(&mut self, slot: LoanSlot, day: Day) -> Position {
         let Self { loans, accounts, .. } = self;
-        if let Some((course, rows)) = loans.register.course(slot) {
-            let mut run = loans.register.run(slot, course, &rows);
+        if let Some(mut run) = loans.register.run(slot) {
             let (before, earned_before) = (run.position(), run.unbilled());
             run.age_to(day);
             let change = run.position().since(&before);
@@ -194,7 +196,7 @@ impl Book {
         // The first stamp of the event's own names it; its transfers bear the last ones.
         let id = bank_id(Stamp::new(stamp.get().saturating_add(1))).get();
         *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
-        let order = LoanOrder {
+        let mut order = LoanOrder {
             id,
             loan_id: self.loans.register.record(slot).id,
             effective_on: BusinessDate::new(yesterday.number()),
@@ -202,15 +204,15 @@ impl Book {
         };
         // The business date stands at the last day rolled; collecting for a later one first moves it there.
         self.loans.business_date = Some(yesterday.max(self.loans.today()));
-        self.take_order(order, Asker::Bank, *stamp, recall);
+        self.take_order(&mut order, Asker::Bank, *stamp, recall);
     }
 
     /// Writes a loan off that has been past due for as long as its product allows.
     fn write_off_by_rule(&mut self, slot: LoanSlot, day: Day, stamp: &mut Stamp, recall: &Recall) {
         let agreed = self.loans.register.agreed(slot);
         let Some(most) = self.loans.version(agreed.product_id, agreed.version).write_off_days else { return };
-        let since = if let Some((course, rows)) = self.loans.register.course(slot) {
-            self.loans.register.run(slot, course, &rows).overdue_since(day)
+        let since = if let Some(run) = self.loans.register.run(slot) {
+            run.overdue_since(day)
         } else {
             let loan = self.loans.loan_at(slot, &self.accounts);
             let life = self.loans.life(&loan);
@@ -224,14 +226,13 @@ impl Book {
         *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
         let (loan_id, effective_on) = (self.loans.register.record(slot).id, BusinessDate::new(day.number()));
         self.loans.business_date = Some(day.max(self.loans.today()));
-        let order = LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff };
-        self.take_order(order, Asker::Bank, *stamp, recall);
+        let mut order = LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff };
+        self.take_order(&mut order, Asker::Bank, *stamp, recall);
     }
 
     /// What of a loan was due up to a day and is not paid.
     fn due_through(&self, slot: LoanSlot, day: Day) -> Money {
-        if let Some((course, rows)) = self.loans.register.course(slot) {
-            let mut run = self.loans.register.run(slot, course, &rows);
+        if let Some(mut run) = self.loans.register.run(slot) {
             run.age_to(self.loans.today());
             return run.due_through(day);
         }

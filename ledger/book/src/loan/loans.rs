@@ -2,12 +2,12 @@
 
 use super::bank_days::BankDays;
 use super::contract::Contract;
-use super::control::{Position, Role, control_account, controlled, product_bits};
+use super::control::{ControlSlots, Position, ROLES, Role, control_account, controlled, product_bits};
 use super::course::{Course, Ordinary};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
 use super::money::Money;
-use super::order::{Facts, LoanAct, LoanId, LoanOrder};
+use super::order::{Facts, LoanAct, LoanId, LoanOrder, Opening};
 use super::position::{next_change, position};
 use super::product::{Product, ProductId};
 use super::product_status::ProductStatus;
@@ -15,7 +15,7 @@ use super::register::{LoanRecord, LoanSlot, Register, customer, wide};
 use super::status::LoanStatus;
 use super::unbilled::{Accruals, Unbilled};
 use crate::accounts::Accounts;
-use crate::quantity::{AccountId, BusinessDate, Stamp};
+use crate::quantity::{AccountId, AccountSlot, BusinessDate, Stamp};
 use fen_terms::Day;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub struct Loan {
 pub(crate) struct Shelf {
     /// Every version, the newest last.
     pub(crate) versions: Vec<Product>,
+    /// Where its control accounts are.
+    pub(crate) controls: ControlSlots,
     /// The sum of its loans' positions.
     pub(crate) posted: Position,
     /// The principal outstanding.
@@ -165,13 +167,9 @@ impl Loans {
     pub(crate) fn loan_of_record(&self, slot: LoanSlot, accounts: &Accounts) -> Loan {
         let record = self.register.record(slot);
         let agreed = self.register.agreed(slot);
-        let course = self.register.course(slot);
         let mut contract = agreed.contract.clone();
         contract.subsidy_room = record.subsidy_room();
-        let run = course.map(|(course, rows)| {
-            let run = self.register.run(slot, course, &rows);
-            (run.position(), run.unbilled())
-        });
+        let run = self.register.run(slot).map(|run| (run.position(), run.unbilled()));
         let is_on_course = run.is_some();
         let (posted, unbilled) = run.unwrap_or_default();
         let opened_on = self.register.first_event(slot).map(|event| self.register.events.record(event).on);
@@ -263,11 +261,16 @@ impl Loans {
         ProductStatus::Created
     }
 
-    /// Puts a product on the shelf, as its first version or a further one.
-    pub(crate) fn shelve(&mut self, product: &Product) {
+    /// Puts a product on the shelf, as its first version or a further one; `None` where a control account is missing.
+    pub(crate) fn shelve(&mut self, product: &Product, accounts: &Accounts) -> Option<()> {
+        let mut controls = [AccountSlot::ZERO; ROLES];
+        for (slot, role) in controls.iter_mut().zip(Role::ALL) {
+            *slot = accounts.slot_of(control_account(product.id, *role))?;
+        }
         self.product_bits.insert(product_bits(product.id));
         let shelf = self.products.entry(product.id).or_insert_with(|| Shelf {
             versions: Vec::new(),
+            controls,
             posted: Position::default(),
             exposure: Money::ZERO,
             borrowers: 0,
@@ -275,6 +278,7 @@ impl Loans {
             accruals: Accruals::default(),
         });
         shelf.versions.push(product.clone());
+        Some(())
     }
 
     /// What a loan comes to as of a day, with given events.
@@ -328,15 +332,18 @@ impl Loans {
 
     /// Opens a record for the loan that an order makes.
     pub(crate) fn open(&mut self, order: &LoanOrder, accounts: &Accounts) -> LoanSlot {
-        let (LoanAct::OpenLine(opening) | LoanAct::Disburse(opening)) = &order.act else {
-            panic!("only a line's opening or a draw makes a loan")
-        };
+        let opening = opening_of(order);
         let account = accounts.slot_of(opening.account_id).expect("a plan knows the borrower's account");
         let shelf = self.products.get(&opening.product_id).expect("a plan knows the product");
         let version = u32::try_from(shelf.versions.len()).unwrap_or(u32::MAX);
         let agreed = self.register.agreements.keep(shelf.current(), version, &opening.terms);
+        self.open_agreed(order, agreed, account)
+    }
+
+    /// The same where the agreement is known.
+    pub(crate) fn open_agreed(&mut self, order: &LoanOrder, agreed: u32, account: AccountSlot) -> LoanSlot {
         let record = LoanRecord::new(order.loan_id, account, agreed);
-        self.register.add(record, opening.facts.into())
+        self.register.add(record, opening_of(order).facts.into())
     }
 
     /// Enters the new outlook of a loan that was folded: its position, its product's sums, its place in the calendar;
@@ -415,6 +422,13 @@ impl Loans {
         let records = &self.register.records;
         self.register.calendar.take(day, room, |slot| records.get(wide(slot)).wakes_on())
     }
+}
+
+fn opening_of(order: &LoanOrder) -> &Opening {
+    let (LoanAct::OpenLine(opening) | LoanAct::Disburse(opening)) = &order.act else {
+        panic!("only a line's opening or a draw makes a loan")
+    };
+    opening
 }
 
 /// What a loan comes to.

@@ -5,18 +5,19 @@ use super::control::Position;
 use super::course::{Course, Run};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
+use super::limits::{Draw, check_amount};
 use super::loans::{Loan, Loans, Outlook, event_kind};
 use super::money::Money;
 use super::order::{LoanAct, LoanId, LoanOrder, Opening};
 use super::product::{LineKind, Product, ProductId};
-use super::register::{Borrower, LoanSlot, customer};
+use super::register::LoanSlot;
 use super::row::Row;
 use super::status::LoanStatus as Status;
 use super::unbilled::Unbilled;
 use crate::account::AccountFlags;
 use crate::accounts::Accounts;
 use crate::bank_ids::Asker;
-use crate::quantity::{AccountId, Stamp};
+use crate::quantity::{AccountId, AccountSlot, Stamp};
 use fen_terms::Day;
 
 /// What to post for an order, and what to enter.
@@ -26,7 +27,7 @@ pub(crate) struct LoanPlan {
     /// What changes in the product's control accounts.
     pub(crate) change: Position,
     /// The outside account and what it is debited (positive) or credited.
-    pub(crate) outside: Option<(AccountId, Money)>,
+    pub(crate) outside: Option<(AccountSlot, Money)>,
     /// The bank's day, where the order is the first event.
     pub(crate) today: Day,
     /// What to enter.
@@ -38,7 +39,7 @@ pub(crate) struct LoanPlan {
 pub(crate) enum Entry {
     /// A loan's course, which goes on or begins.
     Course {
-        slot: Option<LoanSlot>,
+        place: Place,
         course: Course,
         wakes_on: Option<Day>,
         /// What it earned before it was billed, and what it earns now.
@@ -55,11 +56,19 @@ pub(crate) enum Entry {
     },
 }
 
+/// Where a loan that runs its course is entered.
+pub(crate) enum Place {
+    /// Where it is.
+    Known(LoanSlot),
+    /// It is new: the number of what was agreed, and the borrower's account.
+    New { agreed: u32, account: AccountSlot },
+}
+
 impl LoanPlan {
     fn folded(
         loan: Loan,
         outlook: &Outlook,
-        outside: Option<(AccountId, Money)>,
+        outside: Option<(AccountSlot, Money)>,
         reverses: Option<EventId>,
         today: Day,
     ) -> Self {
@@ -144,19 +153,23 @@ impl Planner<'_> {
     }
 
     /// Checks an account that money moves to or from.
-    fn check_account(&self, id: AccountId, product: &Product) -> Result<(), Status> {
+    fn check_account(&self, id: AccountId, product: &Product) -> Result<AccountSlot, Status> {
         let slot = self.accounts.slot_of(id).ok_or(Status::AccountNotFound)?;
+        self.check_account_in(slot, product)
+    }
+
+    fn check_account_in(&self, slot: AccountSlot, product: &Product) -> Result<AccountSlot, Status> {
         let account = self.accounts.get(slot);
         if account.ledger != product.ledger {
             return Err(Status::AccountHasDifferentLedger);
         }
-        if self.loans.controls(id) {
+        if self.loans.controls(account.id) {
             return Err(Status::AccountIsAControlAccount);
         }
         if account.flags.contains(AccountFlags::CLOSED) {
             return Err(Status::AccountAlreadyClosed);
         }
-        Ok(())
+        Ok(slot)
     }
 
     fn new_loan(&self, order: &LoanOrder, opening: &Opening, product: &Product) -> Result<Loan, Status> {
@@ -221,13 +234,13 @@ impl Planner<'_> {
             self.check_further_draw(&loan, opening)?;
             loan.into_owned()
         } else {
-            self.check_account(opening.account_id, product)?;
-            if let Some(plan) = self.begin_course(opening, product, amount, (on, today))? {
+            let account = self.check_account(opening.account_id, product)?;
+            if let Some(plan) = self.begin_course((opening, account), product, amount, (on, today))? {
                 return Ok(plan);
             }
             self.new_loan(order, opening, product)?
         };
-        self.check_account(loan.account_id, product)?;
+        let account = self.check_account(loan.account_id, product)?;
         let product = if loan.events.is_empty() { product } else { self.loans.product_of(&loan) };
         let exposure_before = if is_new { Money::ZERO } else { self.exposure_of(order.loan_id) };
         loan.events.push(self.event(order, on, EventKind::Disburse { amount }));
@@ -249,7 +262,7 @@ impl Planner<'_> {
             count: draws.len(),
         };
         self.check_limits(loan.product_id, &draw)?;
-        let outside = Some((loan.account_id, -paid_out(&loan, amount)));
+        let outside = Some((account, -paid_out(&loan, amount)));
         Ok(LoanPlan::folded(loan, &outlook, outside, None, today))
     }
 
@@ -262,7 +275,7 @@ impl Planner<'_> {
     /// The plan of a loan that sets out on an ordinary course, on terms that were agreed on before.
     fn begin_course(
         &self,
-        opening: &Opening,
+        (opening, account): (&Opening, AccountSlot),
         product: &Product,
         amount: Money,
         (on, today): (Day, Day),
@@ -270,17 +283,20 @@ impl Planner<'_> {
         let register = &self.loans.register;
         let version = self.loans.product_version(product.id).unwrap_or(0);
         let agreed = register.agreements.find(product.id, version, &opening.terms);
-        let ordinary = agreed.and_then(|number| register.agreements.get(number).ordinary.as_ref());
-        let Some(ordinary) = ordinary else { return Ok(None) };
-        let Some(rows) = ordinary.rows(amount, on) else { return Ok(None) };
-        let mut run = Run::of(Course::new(amount, on), ordinary, &rows);
+        let Some(agreed) = agreed else { return Ok(None) };
+        let Some(ordinary) = &register.agreements.get(agreed).ordinary else { return Ok(None) };
+        let place = Place::New { agreed, account };
+        if !ordinary.keeps(amount, on) {
+            return Ok(None);
+        }
+        let mut run = Run::of(Course::new(amount, on), ordinary);
         run.age_to(today);
         let (account_id, region) = (opening.account_id, opening.facts.region);
         let draw = Draw { on, amount, account_id, region, more: amount, exceeds_line: false, count: 1 };
         self.check_limits(product.id, &draw)?;
         let unbilled = (Unbilled::default(), run.unbilled());
-        let entry = Entry::Course { slot: None, course: run.course, wakes_on: run.next_change(), unbilled };
-        let outside = Some((account_id, -amount));
+        let entry = Entry::Course { place, course: run.course, wakes_on: run.next_change(), unbilled };
+        let outside = Some((account, -amount));
         Ok(Some(LoanPlan { product_id: product.id, change: run.position(), outside, today, entry }))
     }
 
@@ -313,42 +329,6 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// The limits that hold at the moment of disbursement.
-    fn check_limits(&self, product_id: ProductId, draw: &Draw) -> Result<(), Status> {
-        let shelf = self.loans.products.get(&product_id).ok_or(Status::ProductNotFound)?;
-        let product = shelf.current();
-        check_amount(product, draw.amount)?;
-        let limits = &product.limits;
-        if !limits.regions.is_empty() && !limits.regions.contains(&draw.region) {
-            return Err(Status::RegionNotServed);
-        }
-        if limits.ends_on.is_some_and(|last| draw.on > last) {
-            return Err(Status::ProductEnded);
-        }
-        let owed = if limits.borrowers.is_some() || limits.exposure_per_borrower.is_some() {
-            let borrower = Borrower { product_id, customer: customer(draw.account_id) };
-            self.loans.register.owed_by(borrower, self.accounts)
-        } else {
-            None
-        };
-        if owed.is_none() && limits.borrowers.is_some_and(|most| shelf.borrowers >= most) {
-            return Err(Status::ExceedsBorrowers);
-        }
-        if limits.exposure.is_some_and(|most| shelf.exposure + draw.more > most) {
-            return Err(Status::ExceedsExposure);
-        }
-        if limits.exposure_per_borrower.is_some_and(|most| owed.unwrap_or_default() + draw.more > most) {
-            return Err(Status::ExceedsExposurePerBorrower);
-        }
-        if draw.exceeds_line {
-            return Err(Status::ExceedsLine);
-        }
-        if product.draws_max.is_some_and(|most| draw.count > usize::from(most)) {
-            return Err(Status::ExceedsDraws);
-        }
-        Ok(())
-    }
-
     fn event(&self, order: &LoanOrder, on: Day, kind: EventKind) -> Event {
         Event { id: order.id, effective_on: on, sequence: self.sequence, kind }
     }
@@ -376,6 +356,7 @@ impl Planner<'_> {
         }
         let amount = reversed.act.amount().and_then(Money::from_amount).unwrap_or_default();
         let account = named_or(reversed.act.account(), loan.account_id);
+        let account = self.accounts.slot_of(account).ok_or(Status::AccountNotFound)?;
         let mut loan = loan.into_owned();
         loan.events.retain(|event| event.id != event_id);
         let has_recoveries = loan.events.iter().any(|event| matches!(event.kind, EventKind::Recover { .. }));
@@ -398,13 +379,12 @@ impl Planner<'_> {
         let slot = self.loans.register.slot_of(order.loan_id).ok_or(Status::LoanNotFound)?;
         let agreed = self.loans.register.agreed(slot);
         let product = self.loans.version(agreed.product_id, agreed.version);
-        let own_account = self.accounts.get(self.loans.register.account(slot)).id;
-        let outside = match &order.act {
+        let moved = match &order.act {
             LoanAct::Repay { account_id, .. }
             | LoanAct::Prepay { account_id, .. }
-            | LoanAct::Recover { account_id, .. } => Some((named_or(Some(*account_id), own_account), amount)),
+            | LoanAct::Recover { account_id, .. } => Some((*account_id, amount)),
             LoanAct::Chargeback { account_id, .. } | LoanAct::Refund { account_id, .. } => {
-                Some((named_or(Some(*account_id), own_account), -amount))
+                Some((*account_id, -amount))
             }
             LoanAct::OpenLine(_)
             | LoanAct::Disburse(_)
@@ -416,9 +396,14 @@ impl Planner<'_> {
             | LoanAct::WriteOff
             | LoanAct::Sell { .. } => None,
         };
-        if let Some((account, _)) = outside {
-            self.check_account(account, product)?;
-        }
+        let outside = match moved {
+            // The loan's own account needs no look-up.
+            Some((named, money)) if named.is_zero() => {
+                Some((self.check_account_in(self.loans.register.account(slot), product)?, money))
+            }
+            Some((named, money)) => Some((self.check_account(named, product)?, money)),
+            None => None,
+        };
         if let LoanAct::Repay { in_advance, .. } = &order.act
             && let Some((change, entry)) = self.continue_course(slot, amount, *in_advance, (on, today))?
         {
@@ -441,11 +426,9 @@ impl Planner<'_> {
         in_advance: Option<InAdvance>,
         (on, today): (Day, Day),
     ) -> Result<Option<(Position, Entry)>, Status> {
-        let Some((course, rows)) = self.loans.register.course(slot).filter(|(course, _)| on >= course.as_of)
-        else {
+        let Some(mut run) = self.loans.register.run(slot).filter(|run| on >= run.course.as_of) else {
             return Ok(None);
         };
-        let mut run = self.loans.register.run(slot, course, &rows);
         let (before, earned_before) = (run.position(), run.unbilled());
         run.age_to(on);
         if run.is_closed() {
@@ -457,7 +440,7 @@ impl Planner<'_> {
         run.age_to(today);
         let unbilled = (earned_before, run.unbilled());
         let (course, wakes_on) = (run.course, run.next_change());
-        let entry = Entry::Course { slot: Some(slot), course, wakes_on, unbilled };
+        let entry = Entry::Course { place: Place::Known(slot), course, wakes_on, unbilled };
         Ok(Some((run.position().since(&before), entry)))
     }
 
@@ -509,20 +492,6 @@ impl Planner<'_> {
     }
 }
 
-/// A draw, as limits look at it.
-struct Draw {
-    on: Day,
-    /// The whole loan with it, or of a line this draw.
-    amount: Money,
-    account_id: AccountId,
-    region: u32,
-    /// By how much the principal outstanding grows.
-    more: Money,
-    exceeds_line: bool,
-    /// How many draws of the loan there are with it.
-    count: usize,
-}
-
 /// Whether everything was paid on a day already: what comes backdated from before then, came to an open loan.
 fn was_closed(loan: &Loan, on: Day) -> Result<bool, Status> {
     let earlier: Vec<Event> =
@@ -560,16 +529,6 @@ fn draws_of(loan: &Loan) -> Vec<Money> {
 
 fn named_or(named: Option<AccountId>, own: AccountId) -> AccountId {
     named.filter(|account| !account.is_zero()).unwrap_or(own)
-}
-
-fn check_amount(product: &Product, amount: Money) -> Result<(), Status> {
-    if product.amount.is_below(amount) {
-        return Err(Status::AmountBelowProductMinimum);
-    }
-    if product.amount.is_above(amount) {
-        return Err(Status::AmountAboveProductMaximum);
-    }
-    Ok(())
 }
 
 fn check_amounts(life: &Life<'_>, act: &LoanAct, amount: Money) -> Result<(), Status> {

@@ -193,8 +193,7 @@ impl Loans {
     /// A loan as its portfolio sees it: from its record, or where it runs no ordinary course, from its life.
     fn told(&self, slot: LoanSlot, accounts: &Accounts) -> Told {
         let is_first_time_borrower = Facts::from(*self.register.facts.get(wide(slot))).is_first_time_borrower;
-        if let Some((course, rows)) = self.register.course(slot) {
-            let mut run = self.register.run(slot, course, &rows);
+        if let Some(mut run) = self.register.run(slot) {
             run.age_to(self.today());
             return Told {
                 is_first_time_borrower,

@@ -15,6 +15,7 @@
 
 mod of_life;
 mod ordinary;
+mod rows;
 
 pub(crate) use ordinary::Ordinary;
 
@@ -25,6 +26,7 @@ use super::money::{Component, Money, Parts};
 use super::position::Standing;
 use super::unbilled::{Running, Unbilled};
 use fen_terms::{Day, Instalment};
+use rows::{Line, Rows};
 
 /// How far a loan has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +73,8 @@ impl Course {
 pub(crate) struct Run<'a> {
     pub(crate) course: Course,
     ordinary: &'a Ordinary,
-    rows: &'a [Instalment],
+    /// Known are the running one and the one behind it, and all up to the first that is due after `as_of`.
+    rows: Rows<'a>,
     /// Principal and interest of the instalments that are settled.
     settled: (Money, Money),
 }
@@ -91,29 +94,37 @@ fn principal_days(principal: Money, from: Day, to: Day) -> u128 {
 }
 
 impl<'a> Run<'a> {
-    /// Takes up a course. `rows` are those of its contract, principal and day.
-    pub(crate) fn of(course: Course, ordinary: &'a Ordinary, rows: &'a [Instalment]) -> Self {
-        let mut settled = (Money::ZERO, Money::ZERO);
-        for row in rows.iter().take(usize::from(course.settled)) {
-            settled.0 += principal_of(row);
-            settled.1 += interest_of(row);
+    /// Takes up a course.
+    pub(crate) fn of(course: Course, ordinary: &'a Ordinary) -> Self {
+        let mut rows = Rows::of(ordinary, course.principal, course.disbursed_on);
+        let settled = usize::from(course.settled);
+        rows.reach(settled.saturating_add(1), course.as_of);
+        let mut sums = (Money::ZERO, Money::ZERO);
+        for row in rows.iter().take(settled) {
+            sums.0 += row.principal;
+            sums.1 += row.interest;
         }
-        let mut run = Self { course, ordinary, rows, settled };
+        let mut run = Self { course, ordinary, rows, settled: sums };
         run.pass_settled();
         run
     }
 
     /// The instalment that the money has come to; none once all are settled.
-    fn running(&self) -> Option<&'a Instalment> {
+    fn running(&self) -> Option<&Line> {
         self.rows.get(usize::from(self.course.settled))
     }
 
+    /// Those from the running one on, as far as they are known.
+    fn open(&self) -> impl Iterator<Item = &Line> {
+        self.rows.iter().skip(usize::from(self.course.settled))
+    }
+
     /// What is outstanding of the running instalment.
-    fn outstanding(&self, row: &Instalment) -> Parts {
+    fn outstanding(&self, row: &Line) -> Parts {
         let course = &self.course;
         Parts {
-            principal: principal_of(row) + self.settled.0 - (course.principal - course.owed),
-            interest: interest_of(row) + self.settled.1 - course.interest_paid,
+            principal: row.principal + self.settled.0 - (course.principal - course.owed),
+            interest: row.interest + self.settled.1 - course.interest_paid,
             fees: Money::ZERO,
             penalties: self.charged(course.late_days) - course.late_paid,
         }
@@ -141,21 +152,23 @@ impl<'a> Run<'a> {
             self.course.late_days = self.course.late_days.saturating_add(days);
         }
         self.course.as_of = to;
+        self.rows.reach(0, to);
     }
 
     /// Moves on past what is settled.
     fn pass_settled(&mut self) {
-        while let Some(row) = self.running()
-            && self.outstanding(row).total().is_zero()
+        while let Some(&row) = self.running()
+            && self.outstanding(&row).total().is_zero()
         {
-            self.settled.0 += principal_of(row);
-            self.settled.1 += interest_of(row);
+            self.settled.0 += row.principal;
+            self.settled.1 += row.interest;
             self.course.late_settled += self.course.late_paid;
             self.course.late_paid = Money::ZERO;
             self.course.settled = self.course.settled.saturating_add(1);
+            self.rows.reach(usize::from(self.course.settled).saturating_add(1), self.course.as_of);
             self.course.late_days = match self.running() {
                 Some(next) if self.ordinary.bears_lateness() => {
-                    principal_days(principal_of(next), next.due, self.course.as_of)
+                    principal_days(next.principal, next.due, self.course.as_of)
                 }
                 Some(_) | None => 0,
             };
@@ -168,14 +181,14 @@ impl<'a> Run<'a> {
         let in_advance = in_advance.unwrap_or(self.ordinary.in_advance);
         let mut rest = amount;
         while rest.is_positive() {
-            let row = self.running()?;
+            let row = *self.running()?;
             let age = match row.due.cmp(&self.course.as_of) {
                 core::cmp::Ordering::Less => Age::PastDue,
                 core::cmp::Ordering::Equal => Age::Due,
                 core::cmp::Ordering::Greater if in_advance != InAdvance::NextInstalments => return None,
                 core::cmp::Ordering::Greater => Age::InAdvance,
             };
-            let outstanding = self.outstanding(row);
+            let outstanding = self.outstanding(&row);
             for component in self.ordinary.components(age) {
                 let part = outstanding[component].min(rest);
                 rest -= part;
@@ -192,24 +205,22 @@ impl<'a> Run<'a> {
     }
 
     /// What is due up to a day and not paid.
-    pub(crate) fn due_through(&self, day: Day) -> Money {
+    pub(crate) fn due_through(&mut self, day: Day) -> Money {
+        self.rows.reach(0, day);
         let mut sum = Money::ZERO;
-        for (index, row) in self.rows.iter().enumerate().skip(usize::from(self.course.settled)) {
-            if row.due > day {
-                break;
-            }
-            sum += if index == usize::from(self.course.settled) {
+        for (place, row) in self.open().take_while(|row| row.due <= day).enumerate() {
+            sum += if place == 0 {
                 self.outstanding(row).total()
             } else {
-                principal_of(row) + interest_of(row) + self.charged_behind(row)
+                row.principal + row.interest + self.charged_behind(row)
             };
         }
         sum
     }
 
     /// Interest for lateness of an instalment behind the running one.
-    fn charged_behind(&self, row: &Instalment) -> Money {
-        self.charged(principal_days(principal_of(row), row.due, self.course.as_of))
+    fn charged_behind(&self, row: &Line) -> Money {
+        self.charged(principal_days(row.principal, row.due, self.course.as_of))
     }
 
     /// Whether nothing is owed.
@@ -243,8 +254,7 @@ impl<'a> Run<'a> {
     fn late_charged(&self) -> Money {
         let mut sum = self.course.late_settled + self.charged(self.course.late_days);
         if self.ordinary.bears_lateness() {
-            let behind = self.rows.iter().skip(usize::from(self.course.settled).saturating_add(1));
-            for row in behind.take_while(|row| row.due < self.course.as_of) {
+            for row in self.open().skip(1).take_while(|row| row.due < self.course.as_of) {
                 sum += self.charged_behind(row);
             }
         }
@@ -255,7 +265,7 @@ impl<'a> Run<'a> {
     pub(crate) fn position(&self) -> Position {
         let course = &self.course;
         let billed =
-            self.rows.iter().take_while(|row| row.due <= course.as_of).map(interest_of).sum::<Money>();
+            self.rows.iter().take_while(|row| row.due <= course.as_of).map(|row| row.interest).sum::<Money>();
         let interest = (billed - course.interest_paid).or_zero();
         let charged = self.late_charged();
         let penalties = charged - course.late_settled - course.late_paid;
@@ -285,11 +295,11 @@ impl<'a> Run<'a> {
             return Unbilled::default();
         }
         let billed = self.rows.iter().take_while(|row| row.due <= course.as_of);
-        let billed = billed.map(interest_of).sum::<Money>();
+        let billed = billed.map(|row| row.interest).sum::<Money>();
         let Some(current) = self.rows.iter().find(|row| row.due > course.as_of) else {
             return Unbilled::default();
         };
-        let (rate, sum) = self.ordinary.running(current);
+        let (rate, sum) = self.ordinary.running(&current.instalment());
         Unbilled::of(Running { rate, sum, from: current.from }, (course.interest_paid - billed).or_zero())
     }
 
@@ -297,8 +307,7 @@ impl<'a> Run<'a> {
     pub(crate) fn next_change(&self) -> Option<Day> {
         let as_of = self.course.as_of;
         let billed = self.rows.iter().map(|row| row.due).find(|due| *due > as_of);
-        let open = self.rows.iter().skip(usize::from(self.course.settled));
-        let not_yet_late = open.map(|row| row.due).find(|due| *due >= as_of);
+        let not_yet_late = self.open().map(|row| row.due).find(|due| *due >= as_of);
         let missed = not_yet_late.and_then(|due| due.plus_days(1));
         let overdue = self.overdue_since(as_of);
         let runs_daily = overdue.is_some() && (self.ordinary.bears_lateness() || self.ordinary.collects);

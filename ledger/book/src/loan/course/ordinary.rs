@@ -27,7 +27,7 @@ pub(super) struct LateRate {
 /// What all loans of one contract share on their ordinary course.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ordinary {
-    plain: Plain,
+    pub(super) plain: Plain,
     pub(super) late: Option<LateRate>,
     pub(super) rounding: Rounding,
     /// The components in the order in which they are paid, by age.
@@ -99,6 +99,12 @@ impl Ordinary {
             classes: *classes,
             write_off_days: *write_off_days,
         })
+    }
+
+    /// Whether the plain way can tell the instalments of a loan.
+    pub(crate) fn keeps(&self, principal: Money, disbursed_on: fen_terms::Day) -> bool {
+        let is_bounded = principal.is_positive() && principal.get() <= PRINCIPAL_MAX;
+        is_bounded && (self.plain.is_sure(disbursed_on) || self.rows(principal, disbursed_on).is_some())
     }
 
     /// The instalments of a loan; `None` where the plain way cannot tell them.

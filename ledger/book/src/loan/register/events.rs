@@ -6,6 +6,7 @@ use super::super::event::EventId;
 use super::super::order::{LoanAct, LoanOrder};
 use super::record::{EventRecord, EventTable};
 use super::scroll::Scroll;
+use crate::bank_ids::Highest;
 use crate::quantity::{AccountId, Amount};
 use crate::slots::{SlotIndex, hash_of};
 
@@ -14,11 +15,17 @@ pub(crate) struct Events {
     pub(crate) table: EventTable,
     pub(crate) scroll: Scroll,
     index: SlotIndex,
+    highest: Highest,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { table: EventTable::new(), scroll: Scroll::default(), index: SlotIndex::with_capacity(0) }
+        Self {
+            table: EventTable::new(),
+            scroll: Scroll::default(),
+            index: SlotIndex::with_capacity(0),
+            highest: Highest::default(),
+        }
     }
 }
 
@@ -51,15 +58,25 @@ impl Events {
     /// The records of a checkpoint, and the scroll; the index is made anew.
     pub(super) fn restore(table: EventTable, scroll: Scroll) -> Self {
         let mut index = SlotIndex::with_capacity(table.len());
+        let mut highest = Highest::default();
         for (slot, taken) in (0_u32..).zip(table.iter()) {
             index.insert(hash_of(taken.id), slot);
+            highest.note(taken.id);
         }
-        Self { table, scroll, index }
+        Self { table, scroll, index, highest }
     }
 
     /// Where an order is.
     pub(crate) fn find(&self, id: EventId) -> Option<u32> {
+        if self.highest.is_below(id) {
+            return None;
+        }
         self.index.find(hash_of(id), |slot| self.table.get(wide(slot)).id == id)
+    }
+
+    /// Looks ahead: the entry at an order's home in the index, which it will be looked for or entered at.
+    pub(crate) fn peek(&self, id: EventId) -> u64 {
+        self.index.peek(hash_of(id))
     }
 
     /// The record of an order.
@@ -85,6 +102,7 @@ impl Events {
     pub(super) fn add(&mut self, taken: EventRecord) -> u32 {
         let slot = u32::try_from(self.table.push(taken)).expect("a shard takes fewer than 2^32 loan orders");
         self.index.insert(hash_of(taken.id), slot);
+        self.highest.note(taken.id);
         slot
     }
 

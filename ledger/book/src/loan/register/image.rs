@@ -228,7 +228,7 @@ impl Loans {
         writer.bytes
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8], accounts: &Accounts) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         if reader.is_at_end() {
             return Some(Self::default());
@@ -244,7 +244,7 @@ impl Loans {
             for _ in 0..reader.u32()? {
                 let product = reader.product()?;
                 id = Some(product.id);
-                loans.shelve(&product);
+                loans.shelve(&product, accounts)?;
             }
             let mut posted = Position::default();
             for role in Role::ALL {
@@ -268,7 +268,7 @@ impl Loans {
     }
 
     fn put_together(bytes: &[u8], tables: LoanTables, accounts: &Accounts) -> Option<Self> {
-        let mut loans = Self::read(bytes)?;
+        let mut loans = Self::read(bytes, accounts)?;
         loans.register = Register::restore(tables, &loans.products, accounts)?;
         for slot in loans.register.slots() {
             let nothing = LoanRecord::new(0, AccountSlot::ZERO, 0);

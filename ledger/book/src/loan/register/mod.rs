@@ -24,7 +24,7 @@ pub(crate) use image::{LoanCounts, LoanTables};
 pub(crate) use record::{EventRecord, EventTable, FactsRecord, FactsTable, LoanRecord, LoanTable};
 pub(crate) use scroll::Scroll;
 
-use super::course::{Course, Run};
+use super::course::Run;
 use super::event::Event;
 use super::loans::{Loan, event_kind};
 use super::money::Money;
@@ -32,7 +32,7 @@ use super::order::{LoanAct, LoanId, LoanOrder, Opening};
 use crate::accounts::Accounts;
 use crate::quantity::{AccountSlot, Amount, BusinessDate, Stamp};
 use crate::slots::{SlotIndex, hash_of};
-use fen_terms::{Day, Instalment};
+use fen_terms::Day;
 use std::collections::BTreeMap;
 
 /// Where a loan's record is: dense, in order of creation.
@@ -71,6 +71,12 @@ pub(crate) fn wide(slot: LoanSlot) -> usize {
     usize::try_from(slot).unwrap_or(usize::MAX)
 }
 
+/// Whose a loan is.
+fn borrower_of(record: &LoanRecord, agreements: &Agreements, accounts: &Accounts) -> Borrower {
+    let product_id = agreements.get(record.agreed).product_id;
+    Borrower { product_id, customer: customer(accounts.get(record.account).id) }
+}
+
 impl Register {
     /// How many loans there are.
     pub(crate) fn len(&self) -> usize {
@@ -85,6 +91,16 @@ impl Register {
     /// Where a loan is.
     pub(crate) fn slot_of(&self, id: LoanId) -> Option<LoanSlot> {
         self.index.find(hash_of(id), |slot| self.records.get(wide(slot)).id == id)
+    }
+
+    /// Looks ahead: the entry at a loan's home in the index.
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
+        self.index.peek(hash)
+    }
+
+    /// Looks ahead: the account of the loan that most likely is meant, so that its record is in cache.
+    pub(crate) fn peek_record(&self, hash: u32) -> Option<AccountSlot> {
+        self.index.candidate(hash).map(|slot| self.record(slot).account)
     }
 
     /// A loan's record.
@@ -105,23 +121,11 @@ impl Register {
         slot
     }
 
-    /// The instalments of a course.
-    pub(crate) fn rows(&self, agreed: u32, course: &Course) -> Option<Vec<Instalment>> {
-        self.agreements.get(agreed).ordinary.as_ref()?.rows(course.principal, course.disbursed_on)
-    }
-
-    /// The course of a loan, and its instalments, if it runs one.
-    pub(crate) fn course(&self, slot: LoanSlot) -> Option<(Course, Vec<Instalment>)> {
-        let record = self.record(slot);
-        let course = record.course()?;
-        let rows = self.rows(record.agreed, &course);
-        Some((course, rows.expect("the instalments of a course were told when it began")))
-    }
-
-    /// Carries a loan's course on.
-    pub(crate) fn run<'a>(&'a self, slot: LoanSlot, course: Course, rows: &'a [Instalment]) -> Run<'a> {
+    /// The course of a loan, if it runs one, to be carried on.
+    pub(crate) fn run(&self, slot: LoanSlot) -> Option<Run<'_>> {
+        let course = self.record(slot).course()?;
         let ordinary = self.agreed(slot).ordinary.as_ref();
-        Run::of(course, ordinary.expect("a course is of an ordinary contract"), rows)
+        Some(Run::of(course, ordinary.expect("a course is of an ordinary contract")))
     }
 
     /// The account that a loan is paid out to.
@@ -131,9 +135,7 @@ impl Register {
 
     /// Whose a loan is.
     pub(crate) fn borrower(&self, slot: LoanSlot, accounts: &Accounts) -> Borrower {
-        let record = self.record(slot);
-        let product_id = self.agreements.get(record.agreed).product_id;
-        Borrower { product_id, customer: customer(accounts.get(record.account).id) }
+        borrower_of(self.record(slot), &self.agreements, accounts)
     }
 
     /// What a borrower owes of a product, if anything.
@@ -149,15 +151,13 @@ impl Register {
         if let Some(day) = after.wakes_on().filter(|_| before.wakes_on() != after.wakes_on()) {
             self.calendar.note(day, slot);
         }
-        let mut borrowers = core::mem::take(&mut self.borrowers);
-        let of = |slot| self.borrower(slot, accounts);
-        let change = match (before.owed().is_positive(), after.owed().is_positive()) {
+        let Self { records, agreements, borrowers, .. } = self;
+        let of = |slot| borrower_of(records.get(wide(slot)), agreements, accounts);
+        match (before.owed().is_positive(), after.owed().is_positive()) {
             (false, true) => i32::from(borrowers.add(slot, of)),
             (true, false) => i32::from(borrowers.remove(slot, of)).saturating_neg(),
             (true, true) | (false, false) => 0,
-        };
-        self.borrowers = borrowers;
-        change
+        }
     }
 
     /// An order that was taken, by its slot.
