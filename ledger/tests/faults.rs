@@ -9,6 +9,10 @@ use fen_store::checkpoint::PageStore;
 use fen_store::disk::{Disk, MemoryDisk};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a checkpoint may be on its way.
+const CHECKPOINT_MAX: Duration = Duration::from_mins(1);
 
 /// Enough for several pages of the account table.
 const ACCOUNTS: u128 = 2_000;
@@ -55,7 +59,9 @@ fn generation(disk: &MemoryDisk) -> u64 {
 /// Posts until a checkpoint has been made, and gives the next free id.
 fn post_until_checkpoint(disk: &MemoryDisk, ledger: &Ledger, mut id: u128) -> u128 {
     let before = generation(disk);
-    for _ in 0..400 {
+    // A thread beside writes it, which a busy machine may let wait.
+    let deadline = Instant::now() + CHECKPOINT_MAX;
+    while Instant::now() < deadline {
         post(ledger, id..id + 100, 10);
         id += 100;
         if generation(disk) > before {
