@@ -22,6 +22,9 @@ fn addresses(count: usize) -> Vec<SocketAddr> {
     held.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }
 
+/// How long a node may take to be there again.
+const START_MAX: Duration = Duration::from_mins(1);
+
 struct Town {
     configs: Vec<Config>,
     nodes: Vec<Option<Node>>,
@@ -81,15 +84,14 @@ impl Town {
 
     async fn start(&mut self, index: usize) {
         // The listening sockets and the lock of the one before go when its last task has ended.
-        let starting = async {
-            loop {
-                if let Ok(node) = Node::start(self.configs[index].clone()).await {
-                    return node;
-                }
-                tokio::task::yield_now().await;
+        let deadline = tokio::time::Instant::now() + START_MAX;
+        let node = loop {
+            match Node::start(self.configs[index].clone()).await {
+                Ok(node) => break node,
+                Err(fault) => assert!(tokio::time::Instant::now() < deadline, "{fault}"),
             }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         };
-        let node = tokio::time::timeout(Duration::from_secs(20), starting).await.unwrap();
         self.nodes[index] = Some(node);
     }
 

@@ -94,17 +94,18 @@ impl Town {
 
     pub async fn start(&mut self, index: usize) {
         // The listening sockets and the lock of the one before go when its last task has ended.
-        let starting = async {
-            loop {
-                let runtime = runtime();
-                match start_on(&runtime, &self.configs[index]).await {
-                    Ok(node) => return (node, runtime),
-                    Err(_taken) => runtime.shutdown_background(),
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+        let (node, runtime) = loop {
+            let runtime = runtime();
+            match start_on(&runtime, &self.configs[index]).await {
+                Ok(node) => break (node, runtime),
+                Err(fault) => {
+                    runtime.shutdown_background();
+                    assert!(tokio::time::Instant::now() < deadline, "{fault}");
                 }
-                tokio::task::yield_now().await;
             }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         };
-        let (node, runtime) = tokio::time::timeout(Duration::from_secs(20), starting).await.unwrap();
         (self.nodes[index], self.runtimes[index]) = (Some(node), Some(runtime));
     }
 
