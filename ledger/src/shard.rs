@@ -83,12 +83,12 @@ impl Shard {
                 header.version
             )));
         }
-        let mut restore = Restore::default();
+        let mut restore = Restore::of(&header.book).map_err(|reason| open(&reason))?;
         let mut visit = |id: PageId, bytes: &[u8]| {
             if id.table >= OTHER_TABLES { others(id, bytes) } else { restore.page(id.table, id.page, bytes) }
         };
         store.load(&mut visit).map_err(|fault| open(&fault))?;
-        let book = restore.finish(&header.book).map_err(|reason| open(&reason))?;
+        let book = restore.finish().map_err(|reason| open(&reason))?;
         let sealed = journal.chunks();
         if sealed < header.book.chunk {
             return Err(open(&format!(

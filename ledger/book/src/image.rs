@@ -15,8 +15,9 @@ use crate::pendings::{Pending, Pendings};
 use crate::quantity::Stamp;
 use crate::transfer::Transfer;
 use crate::young::Young;
+use core::cmp::Ordering;
 use std::collections::BTreeMap;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 /// The book's tables, numbered for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -93,8 +94,11 @@ pub struct TablePage {
     pub bytes: Vec<u8>,
 }
 
+/// The version of what tables and header hold. It rises with every change that an earlier release would read wrongly.
+pub const IMAGE_VERSION: u32 = 1;
+
 /// Counts and clocks of a frozen book.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Header {
     /// [`Book::clock`].
@@ -125,8 +129,15 @@ pub struct Header {
     pub loan_terms_lines: u64,
     /// The open chunk's number: all chunks before it must be sealed when the checkpoint is valid.
     pub chunk: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// [`IMAGE_VERSION`] of the release that wrote it.
+    pub version: u32,
+}
+
+impl Default for Header {
+    /// Of a book in which nothing is.
+    fn default() -> Self {
+        Self { version: IMAGE_VERSION, ..Self::new_zeroed() }
+    }
 }
 
 /// The moment of a checkpoint.
@@ -184,7 +195,7 @@ impl Book {
             loan_order_lines: loan_counts.order_lines,
             loan_terms_lines: loan_counts.terms_lines,
             chunk: chunk.number,
-            reserved: 0,
+            version: IMAGE_VERSION,
         };
         let mut pages: Vec<TablePage> = pages_of(Table::Records, &chunk.records).collect();
         pages.extend(pages_of(Table::Touches, &chunk.touches));
@@ -221,6 +232,7 @@ impl Book {
 /// Builds a book from a checkpoint, page by page, in order of table and page.
 #[derive(Default)]
 pub struct Restore {
+    header: Header,
     accounts: PagedTable<crate::account::Account, { per_page::<crate::account::Account>() }>,
     limits: PagedTable<crate::accounts::LimitRecord, { per_page::<crate::accounts::LimitRecord>() }>,
     pendings: PagedTable<Pending, { per_page::<Pending>() }>,
@@ -234,6 +246,23 @@ pub struct Restore {
 }
 
 impl Restore {
+    /// Begins with the header.
+    ///
+    /// # Errors
+    /// In words, where the book was written by another release in another form.
+    pub fn of(header: &Header) -> Result<Self, String> {
+        let age = match header.version.cmp(&IMAGE_VERSION) {
+            Ordering::Less => "older",
+            Ordering::Equal => return Ok(Self { header: *header, ..Self::default() }),
+            Ordering::Greater => "newer",
+        };
+        Err(format!(
+            "the checkpoint's book has form {}, of a release {age} than this one, which reads form {IMAGE_VERSION}: \
+             start the release that wrote it",
+            header.version
+        ))
+    }
+
     /// Takes one page.
     ///
     /// # Errors
@@ -270,7 +299,7 @@ impl Restore {
     ///
     /// # Errors
     /// In words, where header and pages do not fit each other.
-    pub fn finish(mut self, header: &Header) -> Result<Book, String> {
+    pub fn finish(mut self) -> Result<Book, String> {
         fn end<T: Record, const N: usize>(
             name: &str,
             table: &mut PagedTable<T, N>,
@@ -280,6 +309,7 @@ impl Restore {
                 usize::try_from(len).map_err(|_| format!("{len} {name} do not fit this machine's memory"))?;
             if table.restore_len(len) { Ok(()) } else { Err(format!("the pages do not hold {len} {name}")) }
         }
+        let header = self.header;
         end("accounts", &mut self.accounts, header.accounts)?;
         end("limits", &mut self.limits, header.limits)?;
         end("pending transfers", &mut self.pendings, header.pendings)?;

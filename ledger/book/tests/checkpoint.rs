@@ -1,6 +1,6 @@
 //! A book restored from a checkpoint's pages goes on exactly as the book that was frozen.
 
-use fen_book::image::{Restore, TablePage};
+use fen_book::image::{Header, IMAGE_VERSION, Restore, TablePage};
 use fen_book::{
     Account, AccountId, Amount, Book, Code, Command, LedgerCode, Recall, Reply, Stamp, Transfer,
     TransferFlags, TransferId,
@@ -45,11 +45,14 @@ fn writes_during_a_checkpoint_do_not_show_in_it() {
     while book.has_frozen() {
         book.take_frozen(1).into_iter().for_each(|page| assert!(add(page).is_none()));
     }
-    let mut restore = Restore::default();
+    let of_another_release = |version| Restore::of(&Header { version, ..frozen.header }).err().unwrap();
+    assert!(of_another_release(IMAGE_VERSION - 1).contains("older"));
+    assert!(of_another_release(IMAGE_VERSION + 1).contains("newer"));
+    let mut restore = Restore::of(&frozen.header).unwrap();
     for ((table, page), image) in &pages {
         restore.page(*table, *page, &image.bytes).unwrap();
     }
-    let mut restored = restore.finish(&frozen.header).unwrap();
+    let mut restored = restore.finish().unwrap();
 
     assert_eq!(restored.account(AccountId::new(2)), balances_then);
     assert_eq!(restored.pendings().len(), 1);

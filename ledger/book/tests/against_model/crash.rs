@@ -112,11 +112,11 @@ impl Disk {
     pub(crate) fn recover(&mut self, sealed: &mut Sealed) -> Book {
         self.unfinished = None;
         sealed.keep_before(self.checkpoint.header.chunk);
-        let mut restore = Restore::default();
+        let mut restore = Restore::of(&self.checkpoint.header).expect("the same release");
         for ((table, page), bytes) in &self.checkpoint.pages {
             restore.page(*table, *page, bytes).expect("a page that was taken can be restored");
         }
-        let mut book = restore.finish(&self.checkpoint.header).expect("a whole checkpoint can be restored");
+        let mut book = restore.finish().expect("a whole checkpoint can be restored");
         for (logged, stamp, reply) in &self.log {
             let command = logged.command();
             let again = book.apply(&command, *stamp, &sealed.recall(&command));

@@ -31,11 +31,11 @@ impl Pages {
 
     /// The book of the last checkpoint.
     pub(crate) fn restore(&self) -> Book {
-        let mut restore = Restore::default();
+        let mut restore = Restore::of(&self.header).unwrap();
         for ((table, page), bytes) in &self.pages {
             restore.page(*table, *page, bytes).unwrap();
         }
-        restore.finish(&self.header).unwrap()
+        restore.finish().unwrap()
     }
 }
 
