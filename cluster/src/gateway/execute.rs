@@ -77,7 +77,7 @@ fn all<T>(read: Option<Vec<T>>) -> Result<Vec<T>, ServeFault> {
     read.ok_or_else(unreadable)
 }
 
-fn ids(ids: impl Iterator<Item = u128>) -> wire::Ids {
+pub(super) fn ids(ids: impl Iterator<Item = u128>) -> wire::Ids {
     wire::Ids { ids: ids.map(|id| records::halves(id).unwrap_or_default()).collect() }
 }
 

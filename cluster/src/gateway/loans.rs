@@ -11,6 +11,7 @@ use crate::shard::kind;
 use bytes::Bytes;
 use fen_api::{records, wire};
 use fen_book::loan::command::LoanCommand;
+use fen_book::loan::control::{Role, control_account};
 use fen_book::loan::order::LoanOrder;
 use fen_book::loan::product::Product;
 use fen_book::loan::product_status::ProductStatus;
@@ -66,6 +67,9 @@ impl Gateway {
         if let Some(status) = collision(&directory, product) {
             return Ok(told(status.name()));
         }
+        if directory.product(product.id).is_none() && self.has_control_account(product, call).await? {
+            return Ok(told(ProductStatus::ControlAccountExists.name()));
+        }
         router.change(&Change::PutProduct(entry.clone()), call.deadline).await?;
         // Done when it lies on every shelf: from then on a loan of it is taken wherever the borrower is.
         let is_shelved = |directory: &Directory| {
@@ -79,6 +83,14 @@ impl Gateway {
         }
         let status = if is_known { ProductStatus::Exists } else { ProductStatus::Created };
         Ok(told(status.name()))
+    }
+
+    /// Whether some shard has an account open under the id of one of the control accounts of a product to be. One that
+    /// is opened after this is asked still keeps the product off that shard's shelf, and loan events there are told so.
+    async fn has_control_account(&self, product: &Product, call: &Call) -> Result<bool, ServeFault> {
+        let ids = Role::ALL.iter().map(|role| control_account(product.id, *role).get());
+        let found = self.lookup_accounts(&super::execute::ids(ids), call).await?.found;
+        Ok(found.iter().any(|place| place.account.is_some()))
     }
 
     /// Loan events, each to the shard that has the loan, or is to have it.

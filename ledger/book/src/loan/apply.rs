@@ -35,6 +35,9 @@ impl Book {
     /// Puts a product in force, as its first version or a further one; opens its control accounts.
     pub(crate) fn put_product(&mut self, product: &Product, last: Stamp, recall: &Recall) -> ProductStatus {
         let status = self.loans.plan_product(product, &self.accounts);
+        if status == ProductStatus::ControlAccountExists {
+            self.loans.withheld.insert(product.id);
+        }
         if status != ProductStatus::Created {
             return status;
         }

@@ -88,6 +88,8 @@ loan_statuses! {
     EffectiveOnMustNotFollowBusinessDate = 90, "effective_on_must_not_follow_business_date";
     /// No such product.
     ProductNotFound = 100, "product_not_found";
+    /// The product is not in force here: an account is open under the id of one of its control accounts.
+    ControlAccountExists = 105, "control_account_exists";
     /// The stop switch is on.
     ProductStopped = 110, "product_stopped";
     /// No such loan.

@@ -225,6 +225,10 @@ impl Loans {
             writer.signed(shelf.exposure);
             writer.accruals(&shelf.accruals);
         }
+        writer.u32(u32::try_from(self.withheld.len()).unwrap_or(u32::MAX));
+        for id in &self.withheld {
+            writer.u128(*id);
+        }
         writer.bytes
     }
 
@@ -254,6 +258,9 @@ impl Loans {
             shelf.posted = posted;
             shelf.exposure = reader.signed()?;
             shelf.accruals = reader.accruals()?;
+        }
+        for _ in 0..reader.u32()? {
+            loans.withheld.insert(reader.u128()?);
         }
         reader.is_at_end().then_some(loans)
     }
