@@ -4,6 +4,8 @@
 
 mod world;
 
+use fen_book::loan::allocation::InAdvance;
+use fen_book::loan::contract::Prepayment;
 use fen_book::loan::control::Role;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::fees::{FeeRule, Fees, LateFee};
@@ -81,6 +83,50 @@ fn later_instalments_fees_fall_away_with_a_full_settlement() {
     assert_eq!(settle(&mut world, "2018-09-11", 1_000_300), LoanStatus::Created);
     assert_eq!(world.view().state, LoanState::Closed);
     assert_eq!(world.control(Role::FeeIncome), -300);
+}
+
+#[test]
+fn a_loan_is_not_given_up_as_of_a_day_before_it_was_drawn() {
+    let mut world = World::new(&microloan());
+    world.lend("2018-09-11", 1_000_000);
+    world.day_end("2018-09-20");
+    world.lend("2018-09-21", 500_000);
+    for act in [LoanAct::ChargeOff, LoanAct::WriteOff, LoanAct::Sell { owner: 9 }] {
+        assert_eq!(world.act("2018-09-15", act), LoanStatus::EventMustNotPrecedeDisbursement);
+    }
+    assert_eq!(world.act("2018-09-21", LoanAct::ChargeOff), LoanStatus::Created);
+    assert_eq!(world.control(Role::WrittenOff), 1_500_000);
+}
+
+#[test]
+fn a_prepayment_beyond_the_principal_pays_what_else_is_owed() {
+    let prepayment = Prepayment::ShortenTerm;
+    let mut world = World::new(&Product { prepayment, ..microloan() });
+    world.lend("2018-09-11", 1_000_000);
+    let charge =
+        LoanAct::Charge { kind: ChargeKind::Fee, amount: Amount::new(5_000), due_on: date("2018-12-11") };
+    assert_eq!(world.act("2018-09-11", charge), LoanStatus::Created);
+    world.book_money(10_000);
+    assert_eq!(settle(&mut world, "2018-09-11", 1_002_000), LoanStatus::Created);
+    let view = world.view();
+    assert_eq!((view.outstanding.principal, view.outstanding.fees), (Money::ZERO, Money::new(3_000)));
+    assert_eq!(settle(&mut world, "2018-09-11", 3_000), LoanStatus::Created);
+    assert_eq!(world.view().state, LoanState::Closed);
+}
+
+#[test]
+fn instalments_paid_in_advance_keep_their_principal_when_the_term_is_shortened() {
+    let prepayment = Prepayment::ShortenTerm;
+    let mut world =
+        World::new(&Product { prepayment, in_advance: InAdvance::LastInstalments, ..microloan() });
+    world.lend("2018-09-11", 1_000_000);
+    let last = LoanAct::Repay { account_id: AccountId::ZERO, amount: Amount::new(400_000), in_advance: None };
+    assert_eq!(world.act("2018-09-11", last), LoanStatus::Created);
+    let paid: Vec<i128> = world.view().rows.iter().map(|row| row.paid.principal.get()).collect();
+    assert_eq!(settle(&mut world, "2018-09-11", 500_000), LoanStatus::Created);
+    let view = world.view();
+    assert!(view.rows.iter().all(|row| row.outstanding().principal >= Money::ZERO), "{:?}", view.rows);
+    assert_eq!(view.outstanding.principal.get(), 500_000 - paid.iter().sum::<i128>());
 }
 
 #[test]

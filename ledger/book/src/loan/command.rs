@@ -22,7 +22,9 @@ const KIND_ORDERS: u8 = 2;
 const KIND_DAY_END: u8 = 3;
 
 /// How many stamps a product takes: one for each control account.
-const STAMPS_PER_PRODUCT: u64 = 32;
+const STAMPS_PER_PRODUCT: usize = 32;
+
+const _: () = assert!(super::control::ROLES <= STAMPS_PER_PRODUCT, "each control account has its stamp");
 
 /// A command to the loan side.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -113,9 +115,9 @@ impl LoanCommand {
         let stamps = match kind {
             KIND_PRODUCT => STAMPS_PER_PRODUCT,
             KIND_DAY_END => STAMPS_PER_CHUNK,
-            _ => super::apply::STAMPS_PER_EVENT,
+            _ => usize::try_from(super::apply::STAMPS_PER_EVENT).unwrap_or(usize::MAX),
         };
-        (count, count.saturating_mul(usize::try_from(stamps).unwrap_or(usize::MAX)))
+        (count, count.saturating_mul(stamps))
     }
 
     /// The transfer ids that clients chose in some bytes.

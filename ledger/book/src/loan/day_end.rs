@@ -4,14 +4,14 @@
 //! over each product (`unbilled`). They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
-use super::apply::DAY_END_CODE;
-use super::control::{Position, Role};
+use super::apply::{DAY_END_CODE, STAMPS_PER_EVENT};
+use super::control::{Position, ROLES, Role};
 use super::loans::Shelf;
 use super::look_ahead::GROUP;
 use super::money::Money;
 use super::order::{LoanAct, LoanOrder};
 use super::posting::{LastStamp, Marks, Posting};
-use super::product::ProductId;
+use super::product::{PRODUCTS_MAX, ProductId};
 use super::register::LoanSlot;
 use super::status::LoanStatus;
 use crate::bank_ids::{Asker, bank_id};
@@ -22,14 +22,28 @@ use crate::recall::Recall;
 use fen_terms::Day;
 use std::collections::BTreeMap;
 
-/// How many stamps a chunk takes: enough for [`CHUNK_LOANS`] repayments and the postings of every product.
-pub const STAMPS_PER_CHUNK: u64 = 1 << 20;
-
-/// The most loans in a chunk.
+/// The most loans in a chunk: units of its room, which are also spent on what is posted for all loans of a product.
 pub const CHUNK_LOANS: usize = 16_384;
 
-/// How many products' accruals take as much of a chunk as a loan does, at most: a stamp for each.
+/// The most stamps that a unit takes: of a loan, its collection, its write-off by rule, and the transfers of its
+/// product when no other loan of that is in the chunk.
+const STAMPS_PER_UNIT: usize = 128;
+
+/// [`STAMPS_PER_EVENT`] as a count.
+const EVENT_STAMPS: usize = 32;
+
+const _: () = assert!(STAMPS_PER_EVENT == 32, "the same number");
+
+const _: () = assert!(2 * EVENT_STAMPS + ROLES <= STAMPS_PER_UNIT, "a loan keeps within its unit");
+
+/// How many products' accruals take as much of a chunk as a loan does: a stamp for each.
 const PRODUCTS_A_UNIT: usize = 64;
+
+const _: () =
+    assert!(2 * PRODUCTS_A_UNIT <= STAMPS_PER_UNIT, "a part of a unit is not counted, and has room");
+
+/// How many stamps a chunk takes: those of its units, and of the last day's accruals, which may go beyond them.
+pub const STAMPS_PER_CHUNK: usize = CHUNK_LOANS * STAMPS_PER_UNIT + PRODUCTS_MAX;
 
 /// The most days that one day-end closes: each is closed in turn, but a day so far ahead is a slip of the pen.
 pub const DAYS_AT_ONCE_MAX: i64 = 3_660;
@@ -72,12 +86,14 @@ impl Book {
         if self.loans.business_date.is_some_and(jumps) {
             return answer(self, LoanStatus::DayMustFollowBusinessDate, true, 0);
         }
-        let mut stamp = Stamp::new(last.get().saturating_sub(STAMPS_PER_CHUNK));
+        let room = u64::try_from(STAMPS_PER_CHUNK).unwrap_or(u64::MAX);
+        let mut stamp = Stamp::new(last.get().saturating_sub(room));
         let mut loans = 0_u32;
         let asked = usize::try_from(loans_max).unwrap_or(usize::MAX);
         let mut room = if asked == 0 { CHUNK_LOANS } else { asked.min(CHUNK_LOANS) };
         while let Some(day) = self.next_to_begin().filter(|day| *day <= target) {
             if room == 0 {
+                assert!(stamp <= last, "a chunk keeps within its stamps");
                 return answer(self, LoanStatus::Created, false, loans);
             }
             let touched = self.roll_some(day, room, &mut stamp, recall);
@@ -89,6 +105,7 @@ impl Book {
                 self.loans.days.begin(day, stamp);
             }
         }
+        assert!(stamp <= last, "a chunk keeps within its stamps");
         self.loans.business_date = Some(target);
         self.loans.days.begin(target, last);
         answer(self, LoanStatus::Created, true, loans)
@@ -195,7 +212,7 @@ impl Book {
         }
         // The first stamp of the event's own names it; its transfers bear the last ones.
         let id = bank_id(Stamp::new(stamp.get().saturating_add(1))).get();
-        *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
+        *stamp = Stamp::new(stamp.get().saturating_add(STAMPS_PER_EVENT));
         let mut order = LoanOrder {
             id,
             loan_id: self.loans.register.record(slot).id,
@@ -223,7 +240,7 @@ impl Book {
             return;
         }
         let id = bank_id(Stamp::new(stamp.get().saturating_add(1))).get();
-        *stamp = Stamp::new(stamp.get().saturating_add(super::apply::STAMPS_PER_EVENT));
+        *stamp = Stamp::new(stamp.get().saturating_add(STAMPS_PER_EVENT));
         let (loan_id, effective_on) = (self.loans.register.record(slot).id, BusinessDate::new(day.number()));
         self.loans.business_date = Some(day.max(self.loans.today()));
         let mut order = LoanOrder { id, loan_id, effective_on, act: LoanAct::WriteOff };

@@ -165,6 +165,7 @@ impl<'a> Life<'a> {
         let overpaid_before = self.overpaid;
         match event.kind {
             EventKind::Disburse { amount } => {
+                self.check_still_held()?;
                 self.draw(amount, on)?;
                 self.subsidise();
                 effect.parts = self.use_overpaid(on);
@@ -215,6 +216,12 @@ impl<'a> Life<'a> {
         self.follow_balance(on);
         self.subsidise();
         Ok(())
+    }
+
+    /// A loan that was given up or sold is not drawn upon: whoever dates either before a draw is told so.
+    fn check_still_held(&self) -> Result<(), LoanStatus> {
+        let is_gone = self.charged_off.is_some() || self.written_off_on.is_some() || self.sold.is_some();
+        if is_gone { Err(LoanStatus::EventMustNotPrecedeDisbursement) } else { Ok(()) }
     }
 
     /// What is owed, over all rows.
@@ -433,7 +440,8 @@ impl<'a> Life<'a> {
         if let Some(row) = self.rows.get_mut(index) {
             row.due.principal += amount;
             row.credited += amount;
-            row.pay(Component::Principal, repaid, on);
+            // A row that was paid more than it owes by now takes less of the balance than it bears: the rest stays.
+            self.overpaid += repaid - row.pay(Component::Principal, repaid, on);
         }
         self.movements.push((on, -lent));
         lent

@@ -9,7 +9,7 @@ use super::life::Life;
 use super::money::Money;
 use super::order::{Facts, LoanAct, LoanId, LoanOrder, Opening};
 use super::position::{next_change, position};
-use super::product::{Product, ProductId};
+use super::product::{PRODUCTS_MAX, Product, ProductId};
 use super::product_status::ProductStatus;
 use super::register::{LoanRecord, LoanSlot, Register, customer, wide};
 use super::status::LoanStatus;
@@ -86,6 +86,9 @@ pub struct Loans {
     pub(crate) products: BTreeMap<ProductId, Shelf>,
     /// How the products are told in the ids of their control accounts.
     pub(crate) product_bits: BTreeSet<u64>,
+    /// Products that did not come into force because an account is open under the id of one of their control accounts.
+    /// At most as many as there are such accounts.
+    pub(crate) withheld: BTreeSet<ProductId>,
     pub(crate) register: Register,
     /// The bank's day; none before the first event.
     pub(crate) business_date: Option<Day>,
@@ -253,6 +256,9 @@ impl Loans {
         }
         if self.product_bits.contains(&product_bits(product.id)) {
             return ProductStatus::IdCollides;
+        }
+        if self.products.len() >= PRODUCTS_MAX {
+            return ProductStatus::TooManyProducts;
         }
         let is_open = |role: &Role| accounts.slot_of(control_account(product.id, *role)).is_some();
         if Role::ALL.iter().any(is_open) {

@@ -280,7 +280,8 @@ impl Life<'_> {
         self.pay(amount, on, InAdvance::NextInstalments, effect)
     }
 
-    /// Pays the interest of the day and principal, in a row of its own, and lets the schedule follow.
+    /// Pays the interest of the day and principal, in a row of its own, and lets the schedule follow; what is left once
+    /// no principal is owed goes to what else is.
     fn prepay_principal(&mut self, amount: Money, on: Day, effect: &mut Effect) -> Result<Money, LoanStatus> {
         let (Some(current), interest) = self.interest_of_the_day(on) else { return Ok(amount) };
         if !amount.is_positive() {
@@ -288,8 +289,8 @@ impl Life<'_> {
         }
         let borne = self.subsidy_on(interest, current);
         let interest = interest - borne;
-        let paid =
-            Parts { interest: interest.min(amount), principal: (amount - interest).or_zero(), ..Parts::ZERO };
+        let principal = (amount - interest).or_zero().min(self.principal_in_advance(on));
+        let paid = Parts { interest: interest.min(amount), principal, ..Parts::ZERO };
         let from = self.rows.get(current).map_or(on, |row| row.from);
         let mut row = Row::new(self.next_key(), RowKind::Prepayment, from, on);
         row.due = paid;
@@ -313,6 +314,12 @@ impl Life<'_> {
         self.rows.push(row);
         self.sort_rows();
         self.follow_prepayment(on)?;
-        Ok(Money::ZERO)
+        Ok(self.pay(amount - paid.total(), on, InAdvance::NextInstalments, effect))
+    }
+
+    /// The principal that instalments to come bring back.
+    fn principal_in_advance(&self, on: Day) -> Money {
+        let to_come = |row: &&Row| row.kind == RowKind::Instalment && row.age(on) == Age::InAdvance;
+        self.rows.iter().filter(to_come).map(|row| row.outstanding().principal).sum::<Money>().or_zero()
     }
 }

@@ -148,7 +148,10 @@ impl Planner<'_> {
 
     /// The product of an opening, if it may lend in general.
     fn lending_product(&self, id: ProductId) -> Result<&Product, Status> {
-        let product = self.loans.product(id).ok_or(Status::ProductNotFound)?;
+        let product = self.loans.product(id).ok_or_else(|| {
+            let is_withheld = self.loans.withheld.contains(&id);
+            if is_withheld { Status::ControlAccountExists } else { Status::ProductNotFound }
+        })?;
         if product.is_stopped { Err(Status::ProductStopped) } else { Ok(product) }
     }
 

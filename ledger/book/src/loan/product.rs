@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// Names a product.
 pub type ProductId = u128;
 
+/// The most products of a bank.
+pub const PRODUCTS_MAX: usize = 1 << 16;
+
 /// The most funders of a product, the bank not counted.
 pub const FUNDERS_MAX: usize = 8;
 

@@ -71,6 +71,7 @@ product_statuses! {
     SubsidyNeedsPlannedInterest = 188, "subsidy_needs_planned_interest", "subsidise only where interest_on is schedule";
     CompensationShareAboveHundred = 189, "compensation_share_above_hundred", "make good at most all of the loss";
     IdCollides = 190, "id_collides", "choose another id: a product's control accounts have these numbers";
+    TooManyProducts = 191, "too_many_products", "keep at most 65536 products";
     ControlAccountExists = 192, "control_account_exists",
         "choose another id: an account was opened under the id of one of the product's control accounts";
     FundersMustKeepTheirPlace = 195, "funders_must_keep_their_place",

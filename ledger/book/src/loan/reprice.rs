@@ -3,7 +3,7 @@
 use super::accrual;
 use super::contract::{InterestOn, Prepayment};
 use super::life::{Life, from_terms, to_terms};
-use super::money::Money;
+use super::money::{Money, Parts};
 use super::row::{Level, Row, RowKind};
 use super::status::LoanStatus;
 use fen_terms::{
@@ -142,14 +142,19 @@ impl Life<'_> {
     }
 
     /// Reckons the instalments from a place on anew: the interest of each on what is owed in its period, and
-    /// principal for what is left of its level; the last that is open takes the rest. With `as_of`, what is owed up
-    /// to that day is what really was, and what is overdue counts as paid on that day; without, all is as planned.
+    /// principal for what is left of its level and not paid on a later one; the last that is open takes the rest. With
+    /// `as_of`, what is owed up to that day is what really was, and what is overdue counts as paid on that day; without,
+    /// all is as planned.
     pub(super) fn reprice(&mut self, first: usize, as_of: Option<Day>) {
         let indices: Vec<usize> = self.instalments().collect();
         let total = self.drawn() - self.principal_beside_instalments();
         let scheduled =
             |life: &Self, index: &usize| life.rows.get(*index).map_or(Money::ZERO, Row::principal_scheduled);
         let mut assigned: Money = indices.iter().take(first).map(|index| scheduled(self, index)).sum();
+        let paid = |life: &Self, index: &usize| {
+            life.rows.get(*index).map_or(Money::ZERO, Row::principal_scheduled_paid)
+        };
+        let mut paid_later: Money = indices.iter().skip(first).map(|index| paid(self, index)).sum();
         let mut carried = Money::ZERO;
         let mut withheld = BigRational::zero();
         for (ordinal, index) in indices.iter().enumerate().skip(first) {
@@ -158,9 +163,10 @@ impl Life<'_> {
             let interest =
                 if is_withheld { Money::ZERO } else { accrual::round(self.contract, &exact) + carried };
             withheld = if is_withheld { exact } else { BigRational::zero() };
+            paid_later -= paid(self, index);
             let Some(row) = self.rows.get_mut(*index) else { continue };
             row.interest_carried = carried;
-            let principal = reprice_row(row, interest, total - assigned);
+            let principal = reprice_row(row, interest, total - assigned - paid_later);
             carried = if is_withheld { carried } else { (interest - row.due.interest).or_zero() };
             assigned += principal;
         }
@@ -435,7 +441,9 @@ impl Life<'_> {
         self.rows.retain(|row| {
             row.kind != RowKind::Instalment
                 || row.due_on <= on
-                || !(row.due.total() + row.paid.total() + row.credited).is_zero()
+                || row.due != Parts::ZERO
+                || row.paid != Parts::ZERO
+                || !row.credited.is_zero()
         });
         Ok(())
     }
