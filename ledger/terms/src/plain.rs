@@ -100,6 +100,17 @@ impl Plain {
         }
     }
 
+    /// The due day of a row, from zero, of a loan that has a schedule.
+    pub fn due_on(&self, disbursed_on: Day, row: u16) -> Option<Day> {
+        let periods = match self.amortisation {
+            Amortisation::Bullet => self.periods,
+            Amortisation::EqualInstalment | Amortisation::EqualPrincipal | Amortisation::InterestOnly => {
+                row.checked_add(1)?
+            }
+        };
+        disbursed_on.plus_periods(self.period, u32::from(periods))
+    }
+
     /// Writes the schedule of one loan into the first rows, and says how many. `None` where there is no room, the terms
     /// cannot be kept or a figure does not fit: then [`crate::schedule()`] knows the answer or the status.
     pub fn rows(&self, principal: Money, disbursed_on: Day, rows: &mut [Instalment]) -> Option<usize> {

@@ -1,11 +1,12 @@
 //! The loan book as the bank's management and its supervisor look at it: by class, stage, age and vintage.
 //!
-//! A portfolio is read from the records of all loans, and of those that run no ordinary course from their lives, as of
-//! the business date; nothing of it is kept. A loan that was
-//! sold or written off is counted apart: it is no asset of the bank any more.
+//! A portfolio is read from the records of all loans, a glance at each, and of those that run no ordinary course from
+//! their lives, as of the business date; nothing of it is kept but the count of borrowers. A loan that was sold or written
+//! off is counted apart: it is no asset of the bank any more.
 
 use super::classes::Class;
 use super::control::{Position, Role};
+use super::course::Glance;
 use super::life::Life;
 use super::loans::Loans;
 use super::money::Money;
@@ -17,7 +18,7 @@ use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::quantity::{BusinessDate, LedgerCode};
 use fen_terms::Day;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Days past due at which an ageing bucket ends; the last one is open.
 pub const AGEING: [(&str, u32); 8] = [
@@ -78,7 +79,7 @@ pub struct ProductPortfolio {
     pub approved: u64,
     /// Loans on which something is owed to the bank.
     pub open: Slice,
-    /// Who owes it.
+    /// Who owes principal of it.
     pub borrowers: u64,
     /// Loans that are paid.
     pub closed: u64,
@@ -121,16 +122,23 @@ impl ProductPortfolio {
         classes.filter(|(class, _)| class.is_non_performing()).map(|(_, slice)| slice.principal).sum()
     }
 
-    fn take(&mut self, told: &Told) {
-        let Some(first_drawn_on) = told.first_drawn_on else {
-            self.approved = self.approved.saturating_add(1);
-            return;
-        };
-        let Told { drawn, principal, standing, at, .. } = *told;
+    /// What others have at stake, are owed or were billed.
+    fn take_parties(&mut self, at: &Position) {
         self.subsidy_billed += at[Role::SubsidyReceivable];
         self.compensation_billed += at[Role::CompensationReceivable];
         for (place, (_, stake)) in self.funders.iter_mut().enumerate() {
             *stake += Role::funder(place).map_or(Money::ZERO, |role| at[role]);
+        }
+    }
+
+    fn take(&mut self, told: &Told) {
+        let Some(first_drawn_on) = told.first_drawn_on else {
+            self.approved = self.approved.saturating_add(u64::from(!told.is_cancelled));
+            return;
+        };
+        let Told { drawn, principal, standing, provision, .. } = *told;
+        if let Some(at) = &told.at {
+            self.take_parties(at);
         }
         self.drawn_loans = self.drawn_loans.saturating_add(1);
         self.drawn += drawn;
@@ -145,7 +153,7 @@ impl ProductPortfolio {
         if let Some(lost) = told.given_up {
             vintage.written_off += lost;
             self.given_up.add(lost, Money::ZERO);
-            self.recovered -= at[Role::Recovery];
+            self.recovered += told.recovered;
         } else if told.is_sold {
             self.sold.add(principal, Money::ZERO);
         } else if told.is_closed {
@@ -158,7 +166,6 @@ impl ProductPortfolio {
             if standing.days_past_due >= 90 {
                 vintage.principal_past_due_90 += principal;
             }
-            let provision = -at[Role::Provision];
             self.open.add(principal, provision);
             let class = Class::ALL.iter().position(|class| *class == standing.class);
             let stage = usize::from(standing.stage.saturating_sub(1));
@@ -181,44 +188,58 @@ struct Told {
     first_drawn_on: Option<Day>,
     drawn: Money,
     principal: Money,
-    at: Position,
+    /// Where it stands in the control accounts, if others than the bank may have a part in it.
+    at: Option<Position>,
     standing: Standing,
+    provision: Money,
     /// What of the principal was given up, if the loan was.
     given_up: Option<Money>,
+    /// What came back since, whoever has a share in it.
+    recovered: Money,
     is_sold: bool,
     is_closed: bool,
+    /// Whether it was a line whose opening was taken back.
+    is_cancelled: bool,
 }
 
 impl Loans {
     /// A loan as its portfolio sees it: from its record, or where it runs no ordinary course, from its life.
     fn told(&self, slot: LoanSlot, accounts: &Accounts) -> Told {
         let is_first_time_borrower = Facts::from(*self.register.facts.get(wide(slot))).is_first_time_borrower;
-        if let Some(mut run) = self.register.run(slot) {
-            run.age_to(self.today());
+        if let Some((course, Glance { standing, provision, is_closed })) =
+            self.register.glance(slot, self.today())
+        {
             return Told {
                 is_first_time_borrower,
-                first_drawn_on: Some(run.course.disbursed_on),
-                drawn: run.course.principal,
-                principal: run.course.owed,
-                at: run.position(),
-                standing: run.standing(),
+                first_drawn_on: Some(course.disbursed_on),
+                drawn: course.principal,
+                principal: course.owed,
+                at: None,
+                standing,
+                provision,
                 given_up: None,
+                recovered: Money::ZERO,
                 is_sold: false,
-                is_closed: run.is_closed(),
+                is_closed,
+                is_cancelled: false,
             };
         }
         let loan = self.loan_at(slot, accounts);
         let (life, product) = (self.life(&loan), self.product_of(&loan));
+        let at = position(&life, product, self.today());
         Told {
             is_first_time_borrower,
             first_drawn_on: life.draws.first().map(|draw| draw.on),
             drawn: life.drawn(),
             principal: life.outstanding().principal,
-            at: position(&life, product, self.today()),
+            at: Some(at),
             standing: standing(&life, product, self.today()),
+            provision: -at[Role::Provision],
             given_up: given_up(&life),
+            recovered: recovered(&life),
             is_sold: life.sold.is_some(),
             is_closed: life.is_closed(),
+            is_cancelled: loan.is_cancelled,
         }
     }
 }
@@ -229,6 +250,13 @@ fn given_up(life: &Life<'_>) -> Option<Money> {
     let written_off =
         life.written_off_on.map(|_| life.rows.iter().map(|row| row.written_off.principal).sum());
     charged_off.or(written_off)
+}
+
+/// What came back of a loan since it was given up.
+fn recovered(life: &Life<'_>) -> Money {
+    let paid: Money = life.rows.iter().map(|row| row.paid.total()).sum();
+    let since = life.charged_off.as_ref().map_or(Money::ZERO, |snapshot| paid - snapshot.paid.total());
+    life.recovered + since
 }
 
 /// Every product with its loans, as of the business date.
@@ -244,27 +272,20 @@ impl Book {
     /// The loan book as it stands. Reads every loan's record, and folds those that run no ordinary course.
     pub fn portfolio(&self) -> Portfolio {
         let loans: &Loans = self.loans();
-        let mut products: BTreeMap<ProductId, (ProductPortfolio, BTreeSet<u128>)> = BTreeMap::new();
+        let mut products: BTreeMap<ProductId, ProductPortfolio> = BTreeMap::new();
         for (id, shelf) in &loans.products {
             let product = shelf.current();
             let funders = product.funders.iter().map(|funder| (funder.id, Money::ZERO)).collect();
+            let (ledger, borrowers) = (product.ledger, u64::from(shelf.borrowers));
             let empty =
-                ProductPortfolio { product_id: *id, ledger: product.ledger, funders, ..Default::default() };
-            products.insert(*id, (empty, BTreeSet::new()));
+                ProductPortfolio { product_id: *id, ledger, funders, borrowers, ..Default::default() };
+            products.insert(*id, empty);
         }
         for slot in loans.register.slots() {
-            let borrower = loans.register.borrower(slot, &self.accounts);
-            let Some((product, borrowers)) = products.get_mut(&borrower.product_id) else { continue };
-            let before = product.open.loans;
+            let product_id = loans.register.agreed(slot).product_id;
+            let product = products.get_mut(&product_id).expect("a loan's product is on the shelf");
             product.take(&loans.told(slot, &self.accounts));
-            if product.open.loans > before {
-                borrowers.insert(borrower.customer);
-            }
         }
-        let products = products.into_values().map(|(product, borrowers)| ProductPortfolio {
-            borrowers: u64::try_from(borrowers.len()).unwrap_or(u64::MAX),
-            ..product
-        });
-        Portfolio { as_of: loans.business_date(), products: products.collect() }
+        Portfolio { as_of: loans.business_date(), products: products.into_values().collect() }
     }
 }

@@ -13,17 +13,18 @@
 //! 2^46 minor units. **Deliberately absent.** Everything else that can happen to a loan: it is folded.
 //! Tested against the fold, event by event, in `tests/course.rs`.
 
+mod glance;
 mod of_life;
 mod ordinary;
 mod rows;
 
+pub(crate) use glance::Glance;
 pub(crate) use ordinary::Ordinary;
 
 use super::accrual;
 use super::allocation::{Age, InAdvance};
 use super::control::{Position, Role};
 use super::money::{Component, Money, Parts};
-use super::position::Standing;
 use super::unbilled::{Running, Unbilled};
 use fen_terms::{Day, Instalment};
 use rows::{Line, Rows};
@@ -237,17 +238,6 @@ impl<'a> Run<'a> {
     fn days_past_due(&self) -> u32 {
         let days = self.running().map_or(0, |row| row.due.days_until(self.course.as_of));
         days.max(0).unsigned_abs()
-    }
-
-    /// How the loan stands: see [`standing`](super::position::standing).
-    pub(crate) fn standing(&self) -> Standing {
-        let (days, classes) = (self.days_past_due(), &self.ordinary.classes);
-        Standing {
-            days_past_due: days,
-            class: classes.class(days),
-            stage: classes.stage(days),
-            is_non_accrual: classes.is_non_accrual(days),
-        }
     }
 
     /// All interest for lateness charged.

@@ -8,6 +8,7 @@ use super::super::classes::Classes;
 use super::super::contract::{Contract, InterestOn};
 use super::super::fees::Fees;
 use super::super::money::{Component, Money};
+use super::super::position::Standing;
 use super::super::product::Product;
 use fen_terms::{DayCount, Instalment, Plain, RateBasis, Rounding, Terms, TickRate};
 
@@ -54,6 +55,7 @@ impl Ordinary {
             prepayment: _,
             interest_on: _,
             settlement_day: _,
+            down_payment_from: _,
             penalty_multiple: _,
             collects,
             classes,
@@ -75,6 +77,8 @@ impl Ordinary {
             prepayment: _,
             interest_on,
             settlement_day: _,
+            // Terms with a down payment are not plain.
+            down_payment_from: _,
             penalty_multiple: _,
             fees,
             holidays,
@@ -115,6 +119,16 @@ impl Ordinary {
         let mut rows = vec![Instalment::EMPTY; self.plain.row_count()];
         let written = self.plain.rows(super::super::life::to_terms(principal), disbursed_on, &mut rows)?;
         (written == rows.len() && u16::try_from(written).is_ok()).then_some(rows)
+    }
+
+    /// How a loan stands so many days past due.
+    pub(super) fn standing(&self, days: u32) -> Standing {
+        Standing {
+            days_past_due: days,
+            class: self.classes.class(days),
+            stage: self.classes.stage(days),
+            is_non_accrual: self.classes.is_non_accrual(days),
+        }
     }
 
     /// What bears the interest of an instalment, and how much for each tick.
