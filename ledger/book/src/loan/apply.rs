@@ -1,6 +1,6 @@
 //! Loan commands on the book: plan, post (`posting.rs`), enter.
 
-use super::control::{Role, control_account};
+use super::control::{Position, Role, control_account};
 use super::look_ahead::GROUP;
 use super::money::Money;
 use super::order::LoanOrder;
@@ -117,12 +117,10 @@ impl Book {
             code: EVENT_CODE.saturating_add(order.act.number()),
             day: order.effective_on.get(),
         };
-        let posting = Posting {
-            product_id: plan.product_id,
-            change: &plan.change,
-            outside: plan.outside,
-            marks: &marks,
-        };
+        let mut change = plan.change;
+        change.add(&accrued(plan.accrued));
+        let posting =
+            Posting { product_id: plan.product_id, change: &change, outside: plan.outside, marks: &marks };
         self.post_change(&posting, LastStamp::Of(stamp), recall).map(|_| ())
     }
 
@@ -141,6 +139,9 @@ impl Book {
         let Self { loans, accounts, .. } = self;
         loans.business_date = Some(plan.today);
         loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
+        let shelf = loans.products.get_mut(&plan.product_id).expect("a plan knows the product");
+        shelf.posted.add(&accrued(plan.accrued));
+        shelf.accruals.posted += plan.accrued;
         match plan.entry {
             Entry::Course { place, course, wakes_on, unbilled: (before, after) } => {
                 let slot = match place {
@@ -171,6 +172,16 @@ impl Book {
         let left = Amount::new(credits.saturating_add(limit).saturating_sub(debits));
         Money::from_amount(left).unwrap_or(Money::new(i128::from(i64::MAX)))
     }
+}
+
+/// Interest earned unbilled, in a product's control accounts.
+pub(super) fn accrued(more: Money) -> Position {
+    let mut position = Position::default();
+    if !more.is_zero() {
+        position[Role::InterestAccrued] = more;
+        position[Role::InterestIncome] = -more;
+    }
+    position
 }
 
 fn refused((status, stamp): Refusal, now: Stamp) -> Outcome<LoanStatus> {

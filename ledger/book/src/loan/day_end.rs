@@ -4,8 +4,8 @@
 //! over each product (`unbilled`). They are taken in chunks: between two
 //! chunks customers' events go on, and the books come out the same whatever the size of the chunks.
 
-use super::apply::{DAY_END_CODE, STAMPS_PER_EVENT};
-use super::control::{Position, ROLES, Role};
+use super::apply::{DAY_END_CODE, STAMPS_PER_EVENT, accrued};
+use super::control::{Position, ROLES};
 use super::loans::Shelf;
 use super::look_ahead::GROUP;
 use super::money::Money;
@@ -129,9 +129,7 @@ impl Book {
             .collect();
         let closed = day.plus_days(-1).unwrap_or(day);
         for (product, more) in &changes {
-            let mut change = Position::default();
-            change[Role::InterestAccrued] = *more;
-            change[Role::InterestIncome] = -*more;
+            let change = accrued(*more);
             self.post_for_all(*product, &change, closed, stamp, recall);
             let shelf = self.loans.products.get_mut(product).expect("a product that earns is on the shelf");
             shelf.posted.add(&change);

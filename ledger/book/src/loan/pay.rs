@@ -179,7 +179,7 @@ impl Life<'_> {
     fn interest_to(&self, index: usize, on: Day) -> Money {
         let Some(row) = self.rows.get(index) else { return Money::ZERO };
         let until = match self.contract.settlement_day {
-            SettlementDay::Free => on,
+            SettlementDay::Free | SettlementDay::BearsToNextDueDay => on,
             SettlementDay::BearsInterest => on.plus_days(1).unwrap_or(on),
         };
         if on < row.from {
@@ -191,7 +191,10 @@ impl Life<'_> {
 
     /// What settles the loan on a day: what is due, interest to the day, all principal, all charges.
     pub fn payoff(&self, on: Day) -> Money {
-        let (index, interest) = self.interest_of_the_day(on);
+        if self.written_off_on.is_some() {
+            return self.outstanding().total() - self.overpaid;
+        }
+        let (index, interest) = self.interest_of_settlement(on);
         let mut sum = Money::ZERO;
         for (place, row) in self.rows.iter().enumerate() {
             let mut parts = row.outstanding();
@@ -217,6 +220,17 @@ impl Life<'_> {
         let Some(index) = current else { return (None, Money::ZERO) };
         let Some(row) = self.rows.get(index) else { return (None, Money::ZERO) };
         (Some(index), (self.interest_to(index, on) - row.paid.interest).or_zero())
+    }
+
+    /// The instalment under way and what settling the loan on a day takes of its interest: that of its days, or where
+    /// the product says so that of the whole period, once it has begun to run.
+    fn interest_of_settlement(&self, on: Day) -> (Option<usize>, Money) {
+        let (current, of_the_day) = self.interest_of_the_day(on);
+        let bears_all = self.contract.settlement_day == SettlementDay::BearsToNextDueDay;
+        let begun = current.and_then(|index| self.rows.get(index)).filter(|row| bears_all && on > row.from);
+        let of_the_period =
+            begun.map(|row| (row.due.interest - row.paid.interest - row.waived.interest).or_zero());
+        (current, of_the_period.unwrap_or(of_the_day))
     }
 
     /// Repays early. What is due comes first; then, as the product says, the instalments in advance, or the whole
@@ -260,13 +274,14 @@ impl Life<'_> {
     /// Settles the loan with the interest of the day: what later instalments would have borne is never billed.
     /// Where interest follows the balance, that comes of itself.
     fn settle(&mut self, amount: Money, on: Day, effect: &mut Effect) -> Money {
-        let (current, interest) = self.interest_of_the_day(on);
+        let (current, interest) = self.interest_of_settlement(on);
         for (place, row) in self.rows.iter_mut().enumerate() {
             if row.kind == RowKind::Instalment && row.age(on) == Age::InAdvance && Some(place) != current {
                 row.drop_planned_fee();
             }
         }
-        if self.contract.interest_on == InterestOn::Balance {
+        let is_of_the_day = self.contract.settlement_day != SettlementDay::BearsToNextDueDay;
+        if self.contract.interest_on == InterestOn::Balance && is_of_the_day {
             return self.pay(amount, on, InAdvance::NextInstalments, effect);
         }
         for (place, row) in self.rows.iter_mut().enumerate() {
@@ -302,7 +317,7 @@ impl Life<'_> {
         row.level = Level::Principal(paid.principal);
         effect.parts += paid;
         let counts_from = match self.contract.settlement_day {
-            SettlementDay::Free => on,
+            SettlementDay::Free | SettlementDay::BearsToNextDueDay => on,
             SettlementDay::BearsInterest => on.plus_days(1).unwrap_or(on),
         };
         self.movements.push((counts_from, paid.principal));

@@ -9,7 +9,8 @@
 //! Loans enter, change and leave their line with the events and the wakings that change their positions. Day-end posts
 //! the difference to the day before: accrued interest against interest income. When a bill comes, its loan begins anew
 //! with nothing on the due day, so the accrual goes as the receivable comes. Between two day-ends the account stands as
-//! of the last one.
+//! of the last one; an event that changes what its loan had earned by then (a settlement, a backdated draw, a write-off)
+//! posts that too, so that no interest is income twice.
 //!
 //! **Invariants.** The lines are the sum over all loans of what each of them is from its record or its fold; the audit
 //! adds them up again. A line whose sums are nothing is not kept. Loans in non-accrual, given up, sold or settled are in
@@ -65,6 +66,11 @@ impl Unbilled {
     fn all(&self) -> impl Iterator<Item = &Running> {
         self.running.iter().chain(&self.more)
     }
+
+    /// Whether nothing of it was earned, or recognised ahead, when a day began.
+    fn is_nothing_on(&self, day: Day) -> bool {
+        self.ahead.is_zero() && self.all().all(|running| running.from == day)
+    }
 }
 
 /// Loans with one rate and one clock.
@@ -104,6 +110,17 @@ impl Accruals {
             self.add(running, 1);
         }
         self.ahead += after.ahead - before.ahead;
+    }
+
+    /// By how much the sums as of a day change, to the fen, when a loan that was one thing is another.
+    pub(crate) fn change(&self, before: &Unbilled, after: &Unbilled, day: Day) -> Money {
+        let is_alike = before == after || (before.is_nothing_on(day) && after.is_nothing_on(day));
+        if is_alike {
+            return Money::ZERO;
+        }
+        let mut changed = self.clone();
+        changed.shift(before, after);
+        changed.as_of(day) - self.as_of(day)
     }
 
     fn add(&mut self, running: &Running, sign: i128) {
