@@ -16,7 +16,7 @@ use fen_book::loan::command::{LoanCommand, LoanReply};
 use fen_book::loan::contract::Prepayment;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::money::Money;
-use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
+use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening, Reschedule};
 use fen_book::loan::product::{Funder, Limits, Product, StatedTerms};
 use fen_book::loan::product_status::ProductStatus;
 use fen_book::loan::status::LoanStatus;
@@ -287,7 +287,7 @@ fn order(
         }
         5 => LoanAct::ChargeOff,
         6 => LoanAct::Refund { account_id, amount: Amount::new(10) },
-        7 => LoanAct::Reschedule { shift: None, rate: Some(percent("5")), periods: None, first_due_on: None },
+        7 => LoanAct::Reschedule(Reschedule { rate: Some(percent("5")), ..Reschedule::default() }),
         8 => LoanAct::Chargeback { account_id, amount: Amount::new(77) },
         9 if draws.one_in(3) => LoanAct::WriteOff,
         _ => LoanAct::Repay {

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
 use fen_book::loan::allocation::{Allocation, Direction, InAdvance, Target};
-use fen_book::loan::contract::{Contract, InterestOn, Prepayment, SettlementDay};
+use fen_book::loan::contract::{Contract, DownPaymentFrom, InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::event::{ChargeKind, Event, EventKind};
 use fen_book::loan::fees::Fees;
 use fen_book::loan::life::Life;
@@ -89,6 +89,7 @@ impl Story {
             prepayment: Prepayment::KeepInstalments,
             interest_on: InterestOn::Schedule,
             settlement_day: SettlementDay::Free,
+            down_payment_from: DownPaymentFrom::Repayment,
             penalty_multiple: None,
             fees: Fees::default(),
             holidays: None,

@@ -5,19 +5,20 @@
 mod world;
 
 use fen_book::loan::allocation::InAdvance;
-use fen_book::loan::contract::Prepayment;
+use fen_book::loan::contract::{DownPaymentFrom, InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::control::Role;
 use fen_book::loan::event::ChargeKind;
 use fen_book::loan::fees::{FeeRule, Fees, LateFee};
 use fen_book::loan::holidays::{Holidays, Roll};
 use fen_book::loan::money::Money;
-use fen_book::loan::order::{LoanAct, LoanOrder, Opening};
-use fen_book::loan::product::{Funder, LineKind, Product};
+use fen_book::loan::order::{LoanAct, LoanOrder, Opening, Reschedule};
+use fen_book::loan::product::{Funder, LineKind, Product, StatedTerms};
+use fen_book::loan::row::RowKind;
 use fen_book::loan::status::LoanStatus;
 use fen_book::loan::subsidy::{Compensation, Subsidy};
 use fen_book::loan::view::LoanState;
 use fen_book::{AccountId, Amount};
-use fen_terms::{Day, Weekday};
+use fen_terms::{Day, Period, PeriodUnit, Weekday};
 use std::sync::Arc;
 use world::{ANNA, World, date, microloan, opening, percent};
 
@@ -36,7 +37,7 @@ fn settle(world: &mut World, on: &str, amount: u128) -> LoanStatus {
 
 fn restructure(first_due_on: &str, periods: u16) -> LoanAct {
     let first_due_on = Some(date(first_due_on));
-    LoanAct::Reschedule { shift: None, rate: None, periods: Some(periods), first_due_on }
+    LoanAct::Reschedule(Reschedule { periods: Some(periods), first_due_on, ..Reschedule::default() })
 }
 
 #[test]
@@ -130,6 +131,148 @@ fn instalments_paid_in_advance_keep_their_principal_when_the_term_is_shortened()
 }
 
 #[test]
+fn the_opening_of_a_line_is_taken_back_while_nothing_is_drawn() {
+    let mut world = World::new(&microloan());
+    let line = LoanAct::OpenLine(Box::new(opening(1_000_000)));
+    assert_eq!(world.act("2018-09-11", line.clone()), LoanStatus::Created);
+    let opened = world.next_id;
+    assert_eq!(world.lend("2018-09-11", 100_000), LoanStatus::Created);
+    let drawn = world.next_id;
+    let reverse = |event_id| LoanAct::Reverse { event_id };
+    assert_eq!(world.act("2018-09-11", reverse(opened)), LoanStatus::LineDrawn);
+    assert_eq!(world.act("2018-09-11", reverse(drawn)), LoanStatus::Created);
+    assert_eq!(world.view().state, LoanState::Approved);
+    assert_eq!(world.act("2018-09-11", reverse(opened)), LoanStatus::Created);
+    assert_eq!(world.view().state, LoanState::Cancelled);
+    assert_eq!(world.book.portfolio().products[0].approved, 0);
+    assert_eq!(world.lend("2018-09-11", 100_000), LoanStatus::LoanClosed);
+    assert_eq!(world.act("2018-09-11", line), LoanStatus::LoanExists);
+    assert_eq!(world.act("2018-09-11", reverse(opened)), LoanStatus::EventAlreadyReversed);
+}
+
+#[test]
+fn what_is_owed_is_spread_by_another_period_or_over_what_is_to_come() {
+    let mut world = World::new(&microloan());
+    world.lend("2018-09-11", 1_000_000);
+    world.day_end("2018-11-20");
+    assert_eq!(world.view().standing.days_past_due, 41);
+    let again = Reschedule { is_reamortisation: true, ..Reschedule::default() };
+    assert_eq!(world.act("2018-11-21", LoanAct::Reschedule(again)), LoanStatus::Created);
+    let view = world.view();
+    assert_eq!(view.standing.days_past_due, 0);
+    let to_come: Vec<_> = view.rows.iter().filter(|row| row.due.principal.is_positive()).collect();
+    let told: Vec<_> = to_come
+        .iter()
+        .map(|row| (row.due_on.to_string(), row.due.principal.get(), row.due.interest.get()))
+        .collect();
+    // 20 days of 0.05 % on everything, then 31 and 31 days on two thirds and one third.
+    let expected =
+        [("2018-12-11", 333_333, 10_000), ("2019-01-11", 333_333, 10_333), ("2019-02-11", 333_334, 5_167)];
+    assert_eq!(told, expected.map(|(due, principal, interest)| (due.to_owned(), principal, interest)));
+    let arrears = view.rows.iter().find(|row| row.kind == RowKind::Arrears).unwrap();
+    assert_eq!(arrears.due.interest.get(), 15_000 + 12_400 + 3_000, "two instalments and ten days");
+    let weekly = Period { unit: PeriodUnit::Week, every: 2 };
+    let by_weeks = Reschedule {
+        first_due_on: Some(date("2018-12-03")),
+        periods: Some(3),
+        period: Some(weekly),
+        ..Reschedule::default()
+    };
+    let alone = Reschedule { first_due_on: None, ..by_weeks };
+    assert_eq!(world.act("2018-11-21", LoanAct::Reschedule(alone)), LoanStatus::RescheduleMustNameOne);
+    assert_eq!(world.act("2018-11-21", LoanAct::Reschedule(by_weeks)), LoanStatus::Created);
+    let instalments = world.view().rows.into_iter().filter(|row| row.due.principal.is_positive());
+    let days: Vec<String> = instalments.map(|row| row.due_on.to_string()).collect();
+    assert_eq!(days, ["2018-12-03", "2018-12-17", "2018-12-31"]);
+}
+
+#[test]
+fn a_settlement_may_bear_interest_to_the_next_due_day() {
+    let product = Product { settlement_day: SettlementDay::BearsToNextDueDay, ..microloan() };
+    for interest_on in [InterestOn::Schedule, InterestOn::Balance] {
+        let mut world = World::new(&Product { interest_on, ..product.clone() });
+        world.lend("2018-09-11", 1_000_000);
+        assert_eq!(world.view().payoff.get(), 1_000_000, "nothing has begun to run");
+        world.day_end("2018-09-20");
+        assert_eq!(world.view().payoff.get(), 1_015_000, "thirty days, not ten");
+        world.book_money(15_000);
+        assert_eq!(settle(&mut world, "2018-09-21", 1_015_000), LoanStatus::Created);
+        assert_eq!(world.view().state, LoanState::Closed);
+        world.day_end("2018-10-20");
+        assert_eq!(world.control(Role::InterestIncome), -15_000);
+    }
+}
+
+#[test]
+fn a_draw_after_the_last_due_day_has_a_schedule_of_its_own() {
+    let mut world = World::new(&microloan());
+    let line = LoanAct::OpenLine(Box::new(opening(1_000_000)));
+    assert_eq!(world.act("2018-09-11", line), LoanStatus::Created);
+    world.lend("2018-09-11", 1_000_000);
+    world.book_money(45_700);
+    assert_eq!(world.repay("2018-09-11", 1_045_700), LoanStatus::Created);
+    world.day_end("2019-02-27");
+    assert_eq!(world.lend("2019-02-28", 500_000), LoanStatus::Created);
+    let rows: Vec<_> = world.view().rows[5..]
+        .iter()
+        .map(|row| (row.due_on.to_string(), row.due.principal.get(), row.due.interest.get()))
+        .collect();
+    let expected = [
+        ("2019-03-28", 100_000, 7_000),
+        ("2019-04-28", 100_000, 6_200),
+        ("2019-05-28", 100_000, 4_500),
+        ("2019-06-28", 100_000, 3_100),
+        ("2019-07-28", 100_000, 1_500),
+    ];
+    assert_eq!(rows, expected.map(|(due, principal, interest)| (due.to_owned(), principal, interest)));
+    world.day_end("2019-03-09");
+    assert_eq!(world.control(Role::InterestAccrued), 10 * 250, "ten days of the new draw");
+    assert_eq!(world.lend("2019-03-10", 400_000), LoanStatus::Created);
+    let principal: Vec<i128> = world.view().rows[5..].iter().map(|row| row.due.principal.get()).collect();
+    assert_eq!(principal, [180_000; 5]);
+    assert_eq!(world.lend("2019-03-10", 100_001), LoanStatus::ExceedsLine);
+}
+
+#[test]
+fn a_down_payment_may_be_kept_back_of_its_draw() {
+    let terms = StatedTerms { down_payment: Some(percent("20")), ..microloan().terms };
+    let fees = Fees { disbursement: Some(rule(1_000, "0")), ..Fees::default() };
+    let mut world =
+        World::new(&Product { terms, fees, down_payment_from: DownPaymentFrom::Draw, ..microloan() });
+    world.lend("2018-09-11", 1_000_000);
+    assert_eq!(world.held(ANNA), -(1_000_000 - 200_000 - 1_000));
+    let view = world.view();
+    assert_eq!(view.outstanding.principal.get(), 800_000);
+    let row = view.rows.iter().find(|row| row.kind == RowKind::DownPayment).unwrap();
+    assert_eq!((row.paid.principal.get(), row.outstanding().total().get()), (200_000, 0));
+    let reversed = LoanAct::Reverse { event_id: world.next_id };
+    assert_eq!(world.act("2018-09-11", reversed), LoanStatus::Created);
+    assert_eq!(world.held(ANNA), 0);
+}
+
+#[test]
+fn interest_of_a_loan_that_is_settled_within_the_day_is_income_once() {
+    let funders = vec![Funder { id: 1, share: percent("50") }];
+    let mut world = World::new(&Product { funders, ..microloan() });
+    world.lend("2018-09-11", 1_000_000);
+    world.day_end("2018-09-20");
+    assert_eq!((world.control(Role::InterestAccrued), world.control(Role::InterestIncome)), (5_000, -5_000));
+    world.book_money(5_000);
+    assert_eq!(settle(&mut world, "2018-09-21", 1_005_000), LoanStatus::Created);
+    assert_eq!((world.control(Role::InterestAccrued), world.control(Role::InterestIncome)), (0, -2_500));
+    let reversed = LoanAct::Reverse { event_id: world.next_id };
+    assert_eq!(world.act("2018-09-21", reversed), LoanStatus::Created);
+    assert_eq!((world.control(Role::InterestAccrued), world.control(Role::InterestIncome)), (5_000, -5_000));
+    assert_eq!(world.act("2018-09-21", LoanAct::WriteOff), LoanStatus::Created);
+    assert_eq!((world.control(Role::InterestAccrued), world.control(Role::InterestIncome)), (0, 0));
+    assert_eq!(world.view().payoff, Money::ZERO, "what was given up is settled by nothing");
+    let recover = LoanAct::Recover { account_id: AccountId::ZERO, amount: Amount::new(400_000) };
+    assert_eq!(world.act("2018-09-21", recover), LoanStatus::Created);
+    let portfolio = world.book.portfolio();
+    assert_eq!(portfolio.products[0].recovered.get(), 400_000, "the funder's half too");
+}
+
+#[test]
 fn due_days_avoid_days_off() {
     let holidays = Holidays {
         roll: Roll::Following,
@@ -143,7 +286,7 @@ fn due_days_avoid_days_off() {
     let interest: Vec<i128> = world.view().rows.iter().map(|row| row.due.interest.get()).collect();
     assert_eq!(interest, [15_000, 12_800, 9_000, 6_000, 3_100], "by the days that the periods then have");
     let shift = Some((date("2018-11-12"), date("2018-11-17")));
-    let act = LoanAct::Reschedule { shift, rate: None, periods: None, first_due_on: None };
+    let act = LoanAct::Reschedule(Reschedule { shift, ..Reschedule::default() });
     assert_eq!(world.act("2018-09-11", act), LoanStatus::Created);
     assert_eq!(due_days(&world)[1..3], ["2018-11-19", "2018-12-17"], "a Saturday moves on");
 }
@@ -236,12 +379,8 @@ fn what_is_past_due_is_spread_anew() {
     assert_eq!(rows[0].due.interest, Money::new(15_500), "31 days of all principal");
     world.day_end("2019-01-21");
     assert_eq!(world.view().standing.days_past_due, 1);
-    let incomplete = LoanAct::Reschedule {
-        shift: None,
-        rate: None,
-        periods: None,
-        first_due_on: Some(date("2019-03-01")),
-    };
+    let incomplete =
+        LoanAct::Reschedule(Reschedule { first_due_on: Some(date("2019-03-01")), ..Reschedule::default() });
     assert_eq!(world.act("2019-01-22", incomplete), LoanStatus::RescheduleMustNameOne);
 }
 

@@ -1,10 +1,10 @@
 //! Loan events in JSON. An event stands in the line itself, or several in its `events`.
 
-use crate::terms::{Fields, STATED, day, percent, stated_terms};
+use crate::terms::{Fields, STATED, day, percent, period, stated_terms};
 use crate::{Json, Path, Wrong, boolean, id, integer, list, money, text};
 use fen_book::loan::allocation::InAdvance;
 use fen_book::loan::event::ChargeKind;
-use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening};
+use fen_book::loan::order::{Facts, LoanAct, LoanOrder, Opening, Reschedule};
 use fen_book::{AccountId, Amount, BusinessDate, EVENTS_MAX};
 use fen_terms::Day;
 use std::borrow::Cow;
@@ -76,7 +76,7 @@ fn own_fields(op: &str) -> Vec<&'static str> {
         "charge" => vec!["kind", "amount", "due_on"],
         "waive" => vec!["event_id", "kind", "amount"],
         "reverse" => vec!["event_id"],
-        "reschedule" => vec!["from", "to", "rate", "periods", "first_due_on"],
+        "reschedule" => vec!["from", "to", "rate", "periods", "first_due_on", "period", "reamortise"],
         "sell" => vec!["owner"],
         _ => Vec::new(),
     }
@@ -149,12 +149,14 @@ fn reschedule(fields: &Fields) -> Result<LoanAct, Wrong> {
         (Some(from), None) => Some((business_date(from), business_date(fields.must("to", day)?))),
         (None, Some(to)) => Some((business_date(fields.must("from", day)?), business_date(to))),
     };
-    Ok(LoanAct::Reschedule {
+    Ok(LoanAct::Reschedule(Reschedule {
         shift,
         rate: fields.may("rate", percent)?,
         periods: fields.may("periods", integer)?,
         first_due_on: fields.may("first_due_on", day)?.map(business_date),
-    })
+        period: fields.may("period", period)?,
+        is_reamortisation: fields.may("reamortise", boolean)?.unwrap_or_default(),
+    }))
 }
 
 /// Where a repayment in advance goes.

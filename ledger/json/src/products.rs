@@ -6,7 +6,7 @@ use crate::{Json, Path, Wrong, boolean, id, integer, list, text};
 use fen_book::LedgerCode;
 use fen_book::loan::allocation::{Allocation, Direction, TARGETS, Target};
 use fen_book::loan::classes::Classes;
-use fen_book::loan::contract::{InterestOn, Prepayment, SettlementDay};
+use fen_book::loan::contract::{DownPaymentFrom, InterestOn, Prepayment, SettlementDay};
 use fen_book::loan::fees::{FeeRule, Fees, LateFee};
 use fen_book::loan::holidays::{Holidays, Roll, WEEKDAYS};
 use fen_book::loan::money::{MONEY_MAX, Money};
@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The fields of a product beside its terms.
-const RULES: [&str; 29] = [
+const RULES: [&str; 31] = [
     "op",
     "id",
     "ledger",
@@ -32,6 +32,8 @@ const RULES: [&str; 29] = [
     "prepayment",
     "interest_on",
     "settlement_day_bears_interest",
+    "settlement_bears_interest_to",
+    "down_payment_from",
     "penalty_multiple",
     "auto_debit",
     "classification",
@@ -68,7 +70,6 @@ fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
     let fields = Fields::of(json, at, &known)?;
     let band = |min: &str, max: &str| Ok(Band { min: fields.may(min, minor)?, max: fields.may(max, minor)? });
     let ledger = fields.may("ledger", integer)?.unwrap_or_default();
-    let bears_interest = fields.may("settlement_day_bears_interest", boolean)?.unwrap_or_default();
     Ok(Product {
         id: fields.may("id", id)?.unwrap_or_default(),
         ledger: LedgerCode::new(ledger),
@@ -80,7 +81,8 @@ fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
         in_advance: fields.may("in_advance", in_advance)?.unwrap_or_default(),
         prepayment: fields.may("prepayment", prepayment)?.unwrap_or_default(),
         interest_on: fields.may("interest_on", interest_on)?.unwrap_or_default(),
-        settlement_day: if bears_interest { SettlementDay::BearsInterest } else { SettlementDay::Free },
+        settlement_day: settlement_day(&fields)?,
+        down_payment_from: fields.may("down_payment_from", down_payment_from)?.unwrap_or_default(),
         penalty_multiple: fields.may("penalty_multiple", percent)?.map_or(PENALTY_MULTIPLE, Some),
         collects: fields.may("auto_debit", boolean)?.unwrap_or_default(),
         classes: classes(&fields)?,
@@ -95,6 +97,22 @@ fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
         subsidy: fields.may("subsidy", subsidy)?,
         compensation: fields.may("compensation", compensation)?,
     })
+}
+
+/// Up to which day a loan bears interest that is settled early.
+fn settlement_day(fields: &Fields) -> Result<SettlementDay, Wrong> {
+    let bears_interest = fields.may("settlement_day_bears_interest", boolean)?.unwrap_or_default();
+    let of_the_day = if bears_interest { SettlementDay::BearsInterest } else { SettlementDay::Free };
+    let to = fields.may("settlement_bears_interest_to", |json, at| match text(json, at)? {
+        "settlement_day" => Ok(of_the_day),
+        "next_due_day" => Ok(SettlementDay::BearsToNextDueDay),
+        _ => Err(at.wrong("must be settlement_day or next_due_day")),
+    })?;
+    Ok(to.unwrap_or(of_the_day))
+}
+
+fn down_payment_from(json: &Json, at: &Path) -> Result<DownPaymentFrom, Wrong> {
+    DownPaymentFrom::from_name(text(json, at)?).ok_or_else(|| at.wrong("must be repayment or draw"))
 }
 
 /// What is charged of itself: at disbursement, with each instalment, for a late one.

@@ -258,7 +258,7 @@ fn days(json: &Json, at: &Path) -> Result<Vec<Day>, Wrong> {
     list(json, at)?.iter().enumerate().map(|(index, json)| day(json, &at.element(index))).collect()
 }
 
-fn period(json: &Json, at: &Path) -> Result<Period, Wrong> {
+pub(crate) fn period(json: &Json, at: &Path) -> Result<Period, Wrong> {
     let fields = Fields::of(json, at, &["unit", "every"])?;
     Ok(Period { unit: fields.must("unit", period_unit)?, every: fields.may("every", integer)?.unwrap_or(1) })
 }

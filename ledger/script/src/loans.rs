@@ -29,27 +29,10 @@ use fen_book::loan::money::{Money, Parts};
 use fen_book::loan::status::LoanStatus;
 use fen_book::loan::view::LoanView;
 use fen_book::{Amount, Command, LedgerCode, Reply};
+use fen_json::loans::LOAN_OPS;
 use fen_json::order::{Order, order};
 use serde_json::{Map, Value};
 use std::path::Path;
-
-/// The verbs of loan events.
-const EVENTS: [&str; 14] = [
-    "open-line",
-    "disburse",
-    "repay",
-    "prepay",
-    "charge",
-    "waive",
-    "reverse",
-    "chargeback",
-    "refund",
-    "reschedule",
-    "charge-off",
-    "write-off",
-    "recover",
-    "sell",
-];
 
 /// The yuan, where a loan is not known.
 const CNY: LedgerCode = LedgerCode::new(156);
@@ -63,7 +46,7 @@ impl Runner<'_> {
             "loan" => self.loan_state(words)?,
             "instalments" => self.instalments(words)?,
             "control" => self.control(words)?,
-            event if EVENTS.contains(&event) => self.loan_event(event, words)?,
+            event if LOAN_OPS.contains(&event.replace('-', "_").as_str()) => self.loan_event(event, words)?,
             _ => return Ok(false),
         }
         self.tells_loans = true;

@@ -37,6 +37,8 @@ fn value(field: &'static str) -> BoxedStrategy<Value> {
         "periods" | "draws_max" | "write_off_after_days" => {
             prop_oneof![6 => (1..40_u32).prop_map(Value::from), 1 => Just(json!(1_200)), 1 => Just(json!(65_536)), 1 => Just(json!(0))].boxed()
         }
+        "settlement_bears_interest_to" => text(&["settlement_day", "next_due_day"]),
+        "down_payment_from" => text(&["repayment", "draw"]),
         "kind" => text(&["fee", "penalty", "tax"]),
         "amortisation" => text(&["equal_instalment", "equal_principal", "interest_only", "bullet"]),
         "interest" => text(&["declining", "flat"]),
@@ -113,6 +115,8 @@ const RULES: &[&str] = &[
     "prepayment",
     "interest_on",
     "settlement_day_bears_interest",
+    "settlement_bears_interest_to",
+    "down_payment_from",
     "penalty_multiple",
     "auto_debit",
     "fees",
@@ -158,7 +162,9 @@ fn line() -> BoxedStrategy<Value> {
             "open_line" | "disburse" => TERMS,
             "charge" => &["due_on"],
             "waive" => &["kind", "amount", "effective_on"],
-            "reschedule" => &["from", "to", "rate", "periods", "first_due_on", "effective_on"],
+            "reschedule" => {
+                &["from", "to", "rate", "periods", "first_due_on", "period", "reamortise", "effective_on"]
+            }
             "repay" => &["account_id", "in_advance", "effective_on"],
             "prepay" | "refund" | "chargeback" | "recover" => &["account_id", "effective_on"],
             _ => &["effective_on"],

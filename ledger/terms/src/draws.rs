@@ -30,19 +30,19 @@ pub(crate) fn place(terms: &Terms, spans: &[Span]) -> Result<Vec<Placed>, TermsS
     (terms.draws().iter())
         .map(|draw| {
             let period = spans.partition_point(|span| span.due <= draw.on);
-            Ok(Placed { period, on: draw.on, drawn: draw.amount, down: down_payment(terms, draw.amount)? })
+            let down = terms.down_payment_of(draw.amount).ok_or(TermsStatus::AmountTooLarge)?;
+            Ok(Placed { period, on: draw.on, drawn: draw.amount, down })
         })
         .collect()
 }
 
-/// The share of a draw that is paid back on its day, rounded once, never more than the draw.
-fn down_payment(terms: &Terms, drawn: Money) -> Result<Money, TermsStatus> {
-    let Some(percent) = terms.down_payment else {
-        return Ok(Money::ZERO);
-    };
-    // At most 64 + 57 bits, and 50 + 7.
-    let numerator = drawn.get() * u128::from(percent.numerator());
-    let denominator = u128::from(percent.denominator()) * 100;
-    let down = terms.rounding.mode.divide(numerator, denominator, terms.rounding.instalment_unit());
-    Ok(down.ok_or(TermsStatus::AmountTooLarge)?.min(drawn))
+impl Terms {
+    /// The share of a draw that is paid back on its day, rounded once, never more than the draw; `None` beyond 128 bits.
+    pub fn down_payment_of(&self, drawn: Money) -> Option<Money> {
+        let Some(percent) = self.down_payment else { return Some(Money::ZERO) };
+        let numerator = drawn.get().checked_mul(u128::from(percent.numerator()))?;
+        let denominator = u128::from(percent.denominator()).checked_mul(100)?;
+        let down = self.rounding.mode.divide(numerator, denominator, self.rounding.instalment_unit())?;
+        Some(down.min(drawn))
+    }
 }

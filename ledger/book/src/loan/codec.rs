@@ -1,11 +1,11 @@
 //! Loan orders as bytes; products are in the module beside. See [`command`](super::command) for the shape.
 
 use super::allocation::{Direction, InAdvance};
-use super::contract::{InterestOn, Prepayment, SettlementDay};
+use super::contract::{DownPaymentFrom, InterestOn, Prepayment, SettlementDay};
 use super::event::ChargeKind;
 use super::holidays::Roll;
 use super::money::{MONEY_MAX, Money};
-use super::order::{Facts, LoanAct, LoanOrder, Opening};
+use super::order::{Facts, LoanAct, LoanOrder, Opening, Reschedule};
 use super::product::{LineKind, StatedTerms};
 use crate::quantity::{AccountId, Amount, BusinessDate};
 use fen_terms::{
@@ -94,6 +94,7 @@ placed! {
     prepayment: Prepayment;
     interest_on: InterestOn;
     settlement_day: SettlementDay;
+    down_payment_from: DownPaymentFrom;
     charge_kind: ChargeKind;
     line_kind: LineKind;
     roll: Roll;
@@ -227,14 +228,16 @@ impl Writer {
                 });
             }
             LoanAct::Reverse { event_id } => self.u128(*event_id),
-            LoanAct::Reschedule { shift, rate, periods, first_due_on } => {
-                self.maybe(*shift, |writer, (from, to)| {
+            LoanAct::Reschedule(change) => {
+                self.maybe(change.shift, |writer, (from, to)| {
                     writer.date(from);
                     writer.date(to);
                 });
-                self.maybe(*rate, Self::percent);
-                self.maybe(*periods, Self::u16);
-                self.maybe(*first_due_on, Self::date);
+                self.maybe(change.rate, Self::percent);
+                self.maybe(change.periods, Self::u16);
+                self.maybe(change.first_due_on, Self::date);
+                self.maybe(change.period, Self::period);
+                self.flag(change.is_reamortisation);
             }
             LoanAct::ChargeOff | LoanAct::WriteOff => {}
             LoanAct::Sell { owner } => self.u128(*owner),
@@ -385,12 +388,14 @@ impl<'a> Reader<'a> {
             7 => LoanAct::Reverse { event_id: self.u128()? },
             8 => LoanAct::Chargeback { account_id: self.account()?, amount: self.amount()? },
             9 => LoanAct::Refund { account_id: self.account()?, amount: self.amount()? },
-            10 => LoanAct::Reschedule {
+            10 => LoanAct::Reschedule(Reschedule {
                 shift: self.maybe(|reader| Some((reader.date()?, reader.date()?)))?,
                 rate: self.maybe(Self::percent)?,
                 periods: self.maybe(Self::u16)?,
                 first_due_on: self.maybe(Self::date)?,
-            },
+                period: self.maybe(Self::period)?,
+                is_reamortisation: self.flag()?,
+            }),
             11 => LoanAct::ChargeOff,
             12 => LoanAct::WriteOff,
             13 => LoanAct::Recover { account_id: self.account()?, amount: self.amount()? },

@@ -3,7 +3,8 @@
 use super::allocation::{Allocation, InAdvance};
 use super::fees::Fees;
 use super::holidays::Holidays;
-use super::money::Money;
+use super::life::{from_terms, to_terms};
+use super::money::{Money, Parts};
 use super::subsidy::Subsidy;
 use fen_terms::{Percent, Terms};
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl InterestOn {
     }
 }
 
-/// Whether the day on which principal is repaid early still bears interest.
+/// Up to which day a loan bears interest that is repaid early.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum SettlementDay {
     /// It is free.
@@ -79,11 +80,42 @@ pub enum SettlementDay {
     Free,
     /// It bears interest.
     BearsInterest,
+    /// A full settlement bears the interest of its whole period, up to the next due day; principal that is repaid early
+    /// in part bears none from its day on.
+    BearsToNextDueDay,
 }
 
 impl SettlementDay {
     /// Every choice.
-    pub const ALL: [Self; 2] = [Self::Free, Self::BearsInterest];
+    pub const ALL: [Self; 3] = [Self::Free, Self::BearsInterest, Self::BearsToNextDueDay];
+}
+
+/// How a draw's down payment comes in.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum DownPaymentFrom {
+    /// The borrower repays it.
+    #[default]
+    Repayment,
+    /// It is kept back from what is paid out, at the moment of the draw.
+    Draw,
+}
+
+impl DownPaymentFrom {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Repayment, Self::Draw];
+
+    /// The name in a product.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Repayment => "repayment",
+            Self::Draw => "draw",
+        }
+    }
+
+    /// The choice of a name, or `None` where there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
+    }
 }
 
 /// Everything the life of a loan follows from, besides its events.
@@ -103,6 +135,8 @@ pub struct Contract {
     pub settlement_day: SettlementDay,
     /// Interest on overdue principal, as a multiple of the rate (1.5 is one and a half times); `None` charges none.
     pub penalty_multiple: Option<Percent>,
+    /// How a draw's down payment comes in.
+    pub down_payment_from: DownPaymentFrom,
     /// What is charged of itself.
     pub fees: Fees,
     /// How due days avoid days off, if they do.
@@ -111,4 +145,18 @@ pub struct Contract {
     pub subsidy: Option<Subsidy>,
     /// How much of it this loan may claim in all: the borrower's cap, less what earlier loans and draws have reserved.
     pub subsidy_room: Money,
+}
+
+impl Contract {
+    /// What does not reach the borrower of a draw: its down payment, if it is kept back, and its fee.
+    pub fn kept_back(&self, drawn: Money) -> Parts {
+        let principal = match self.down_payment_from {
+            DownPaymentFrom::Repayment => Money::ZERO,
+            DownPaymentFrom::Draw => {
+                self.terms.down_payment_of(to_terms(drawn)).map_or(Money::ZERO, from_terms)
+            }
+        };
+        let fees = self.fees.of_draw(drawn, &self.terms.rounding).min(drawn - principal);
+        Parts { principal, fees, ..Parts::ZERO }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::allocation::InAdvance;
 use super::money::Money;
-use fen_terms::{Day, Percent};
+use fen_terms::{Day, Percent, Period};
 
 /// Names an event of a loan; chosen by the client, in one space with transfer ids.
 pub type EventId = u128;
@@ -118,7 +118,11 @@ pub enum EventKind {
         periods: u16,
         /// The new rate, if it changes.
         rate: Option<Percent>,
+        /// The new distance between due days, if it changes.
+        period: Option<Period>,
     },
+    /// What was past due was spread over the instalments to come.
+    Reamortise,
     /// The loan was given up as an asset; the borrower still owes it.
     ChargeOff,
     /// What is outstanding was given up.
@@ -152,6 +156,7 @@ impl Event {
             | EventKind::ChangeRate { .. }
             | EventKind::ChangePeriods { .. }
             | EventKind::Restructure { .. }
+            | EventKind::Reamortise
             | EventKind::ChargeOff
             | EventKind::WriteOff
             | EventKind::Recover { .. }

@@ -168,8 +168,8 @@ impl<'a> Life<'a> {
                 self.check_still_held()?;
                 self.draw(amount, on)?;
                 self.subsidise();
-                effect.parts = self.use_overpaid(on);
-                effect.parts.fees += self.keep_fee(amount, on);
+                let kept = self.keep_back(amount, on);
+                effect.parts = self.use_overpaid(on) + kept;
             }
             EventKind::Repay { amount, in_advance } => {
                 let rest = self.pay(amount, on, in_advance.unwrap_or(self.contract.in_advance), &mut effect);
@@ -191,9 +191,10 @@ impl<'a> Life<'a> {
             EventKind::ShiftDueDate { from, to } => self.shift_due_date(from, to)?,
             EventKind::ChangeRate { rate } => self.change_rate(rate, on)?,
             EventKind::ChangePeriods { periods } => self.change_periods(periods, on)?,
-            EventKind::Restructure { first_due_on, periods, rate } => {
-                self.restructure((first_due_on, periods), rate, on)?;
+            EventKind::Restructure { first_due_on, periods, rate, period } => {
+                self.restructure(first_due_on, (periods, period), rate, on)?;
             }
+            EventKind::Reamortise => self.reamortise(on)?,
             EventKind::ChargeOff => {
                 effect.parts = self.outstanding();
                 self.charged_off = Some(ChargedOff {
@@ -296,9 +297,20 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// The fee of a draw, kept back from what is paid out, in a row of its own.
-    fn keep_fee(&mut self, drawn: Money, on: Day) -> Money {
-        let fee = self.contract.fees.of_draw(drawn, &self.contract.terms.rounding);
+    /// What is kept back from what is paid out of a draw: its down payment, where the product says so, and its fee, in a
+    /// row of its own.
+    fn keep_back(&mut self, drawn: Money, on: Day) -> Parts {
+        let kept = self.contract.kept_back(drawn);
+        let fee = kept.fees;
+        if kept.principal.is_positive() {
+            let is_of_draw = |row: &Row| {
+                row.kind == RowKind::DownPayment && row.due_on == on && row.paid.principal.is_zero()
+            };
+            let row = self.rows.iter_mut().rev().find(|row| is_of_draw(row));
+            let paid = row.map_or(Money::ZERO, |row| row.pay(Component::Principal, kept.principal, on));
+            assert!(paid == kept.principal, "a draw has the down payment that is kept back of it");
+            self.movements.push((on, paid));
+        }
         if fee.is_positive() {
             let mut row = Row::new(self.next_key(), RowKind::DrawFee, on, on);
             row.due.fees = fee;
@@ -306,7 +318,7 @@ impl<'a> Life<'a> {
             self.rows.push(row);
             self.sort_rows();
         }
-        fee
+        kept
     }
 
     fn keep_overpaid(&mut self, rest: Money, on: Day) {

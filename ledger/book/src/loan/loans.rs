@@ -7,11 +7,11 @@ use super::course::{Course, Ordinary};
 use super::event::{Event, EventId, EventKind};
 use super::life::Life;
 use super::money::Money;
-use super::order::{Facts, LoanAct, LoanId, LoanOrder, Opening};
+use super::order::{Facts, LoanAct, LoanId, LoanOrder, Opening, Reschedule};
 use super::position::{next_change, position};
 use super::product::{PRODUCTS_MAX, Product, ProductId};
 use super::product_status::ProductStatus;
-use super::register::{LoanRecord, LoanSlot, Register, customer, wide};
+use super::register::{Line, LoanRecord, LoanSlot, Register, customer, wide};
 use super::status::LoanStatus;
 use super::unbilled::{Accruals, Unbilled};
 use crate::accounts::Accounts;
@@ -37,6 +37,8 @@ pub struct Loan {
     pub facts: Facts,
     /// The line, where it is one.
     pub line: Option<Money>,
+    /// Whether it was a line whose opening was taken back.
+    pub is_cancelled: bool,
     /// The day the line was opened or the loan first drawn.
     pub opened_on: Day,
     /// Its events, in order of arrival, without those reversed.
@@ -175,6 +177,7 @@ impl Loans {
         let run = self.register.run(slot).map(|run| (run.position(), run.unbilled()));
         let is_on_course = run.is_some();
         let (posted, unbilled) = run.unwrap_or_default();
+        let line = if is_on_course { Line::None } else { self.register.line_of(slot, accounts) };
         let opened_on = self.register.first_event(slot).map(|event| self.register.events.record(event).on);
         Loan {
             id: record.id,
@@ -183,7 +186,11 @@ impl Loans {
             account_id: accounts.get(record.account).id,
             contract,
             facts: (*self.register.facts.get(wide(slot))).into(),
-            line: if is_on_course { None } else { self.register.line_of(slot, accounts) },
+            line: match line {
+                Line::Open(amount) => Some(amount),
+                Line::None | Line::Cancelled => None,
+            },
+            is_cancelled: line == Line::Cancelled,
             opened_on: opened_on.and_then(Day::from_number).unwrap_or(Day::MIN),
             events: self.register.events_of(slot, accounts),
             posted,
@@ -463,20 +470,28 @@ pub(crate) fn event_kind(act: &LoanAct, amount: Money) -> Option<EventKind> {
         LoanAct::Waive { event_id, forgive: None } => EventKind::Waive { charge: *event_id },
         LoanAct::Chargeback { .. } => EventKind::Chargeback { amount },
         LoanAct::Refund { .. } => EventKind::Refund { amount },
-        LoanAct::Reschedule { first_due_on: Some(first_due_on), periods, rate, .. } => {
-            EventKind::Restructure { first_due_on: day(*first_due_on)?, periods: (*periods)?, rate: *rate }
-        }
-        LoanAct::Reschedule { shift: Some((from, to)), .. } => {
-            EventKind::ShiftDueDate { from: day(*from)?, to: day(*to)? }
-        }
-        LoanAct::Reschedule { rate: Some(rate), .. } => EventKind::ChangeRate { rate: *rate },
-        LoanAct::Reschedule { periods: Some(periods), .. } => EventKind::ChangePeriods { periods: *periods },
+        LoanAct::Reschedule(change) => rescheduled(change)?,
         LoanAct::ChargeOff => EventKind::ChargeOff,
         LoanAct::WriteOff => EventKind::WriteOff,
         LoanAct::Recover { .. } => EventKind::Recover { amount },
         LoanAct::Sell { owner } => EventKind::Sell { owner: *owner },
-        LoanAct::OpenLine(_)
-        | LoanAct::Reverse { .. }
-        | LoanAct::Reschedule { shift: None, rate: None, periods: None, first_due_on: None } => return None,
+        LoanAct::OpenLine(_) | LoanAct::Reverse { .. } => return None,
+    })
+}
+
+/// The event that a change of the schedule makes; `None` where it names nothing.
+fn rescheduled(change: &Reschedule) -> Option<EventKind> {
+    let day = |date: BusinessDate| Day::from_number(date.get());
+    let Reschedule { shift, rate, periods, first_due_on, period, is_reamortisation } = *change;
+    Some(if is_reamortisation {
+        EventKind::Reamortise
+    } else if let Some(first_due_on) = first_due_on {
+        EventKind::Restructure { first_due_on: day(first_due_on)?, periods: periods?, rate, period }
+    } else if let Some((from, to)) = shift {
+        EventKind::ShiftDueDate { from: day(from)?, to: day(to)? }
+    } else if let Some(rate) = rate {
+        EventKind::ChangeRate { rate }
+    } else {
+        EventKind::ChangePeriods { periods: periods? }
     })
 }

@@ -5,7 +5,7 @@ use super::event::{ChargeKind, EventId};
 use super::product::{ProductId, StatedTerms};
 use super::status::LoanStatus;
 use crate::quantity::{AccountId, Amount, BusinessDate};
-use fen_terms::Percent;
+use fen_terms::{Percent, Period};
 
 /// Names a loan.
 pub type LoanId = u128;
@@ -113,18 +113,8 @@ pub enum LoanAct {
         /// How much.
         amount: Amount,
     },
-    /// Moves due days, changes the rate, or the number of instalments: exactly one of them. With a first due day, what
-    /// is owed is spread anew over so many instalments from there on, at another rate if one is named.
-    Reschedule {
-        /// A due day, and where it moves.
-        shift: Option<(BusinessDate, BusinessDate)>,
-        /// A new rate.
-        rate: Option<Percent>,
-        /// A new number of instalments.
-        periods: Option<u16>,
-        /// The first due day of what is spread anew.
-        first_due_on: Option<BusinessDate>,
-    },
+    /// Changes the schedule.
+    Reschedule(Reschedule),
     /// Gives the loan up as an asset.
     ChargeOff,
     /// Gives up what is outstanding.
@@ -143,6 +133,25 @@ pub enum LoanAct {
     },
 }
 
+/// What of a schedule changes: due days, the rate, or the number of instalments, exactly one of them. With a first due
+/// day, what is owed is spread anew over so many instalments from there on, at another rate and by another period if
+/// they are named; or what is past due is spread over the instalments to come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Reschedule {
+    /// A due day, and where it moves.
+    pub shift: Option<(BusinessDate, BusinessDate)>,
+    /// A new rate.
+    pub rate: Option<Percent>,
+    /// A new number of instalments.
+    pub periods: Option<u16>,
+    /// The first due day of what is spread anew.
+    pub first_due_on: Option<BusinessDate>,
+    /// The distance between its due days, if it is not the loan's.
+    pub period: Option<Period>,
+    /// Whether what is past due is spread over the instalments to come.
+    pub is_reamortisation: bool,
+}
+
 impl LoanAct {
     /// The number under which the event's transfers are coded in the journal.
     pub const fn number(&self) -> u16 {
@@ -156,7 +165,7 @@ impl LoanAct {
             Self::Reverse { .. } => 7,
             Self::Chargeback { .. } => 8,
             Self::Refund { .. } => 9,
-            Self::Reschedule { .. } => 10,
+            Self::Reschedule(_) => 10,
             Self::ChargeOff => 11,
             Self::WriteOff => 12,
             Self::Recover { .. } => 13,
@@ -179,7 +188,7 @@ impl LoanAct {
                 None => None,
             },
             Self::Reverse { .. }
-            | Self::Reschedule { .. }
+            | Self::Reschedule(_)
             | Self::ChargeOff
             | Self::WriteOff
             | Self::Sell { .. } => None,
@@ -198,7 +207,7 @@ impl LoanAct {
             Self::Charge { .. }
             | Self::Waive { .. }
             | Self::Reverse { .. }
-            | Self::Reschedule { .. }
+            | Self::Reschedule(_)
             | Self::ChargeOff
             | Self::WriteOff
             | Self::Sell { .. } => None,
@@ -238,7 +247,7 @@ impl LoanAct {
             | Self::Charge { .. }
             | Self::Chargeback { .. }
             | Self::Refund { .. }
-            | Self::Reschedule { .. }
+            | Self::Reschedule(_)
             | Self::ChargeOff
             | Self::WriteOff
             | Self::Recover { .. }
@@ -257,7 +266,7 @@ impl LoanAct {
             | Self::Reverse { .. }
             | Self::Chargeback { .. }
             | Self::Refund { .. }
-            | Self::Reschedule { .. }
+            | Self::Reschedule(_)
             | Self::ChargeOff
             | Self::WriteOff
             | Self::Recover { .. }
@@ -288,7 +297,7 @@ impl LoanAct {
                 Status::ExistsWithDifferentKind
             }
             (Self::Waive { .. } | Self::Reverse { .. }, _) => Status::ExistsWithDifferentEventId,
-            (Self::Reschedule { .. }, _) => Status::ExistsWithDifferentSchedule,
+            (Self::Reschedule(_), _) => Status::ExistsWithDifferentSchedule,
             (Self::Sell { .. }, _) => Status::ExistsWithDifferentOwner,
             _ => Status::ExistsWithDifferentFields,
         })

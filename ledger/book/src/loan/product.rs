@@ -5,7 +5,7 @@
 
 use super::allocation::{Allocation, InAdvance};
 use super::classes::Classes;
-use super::contract::{Contract, InterestOn, Prepayment, SettlementDay};
+use super::contract::{Contract, DownPaymentFrom, InterestOn, Prepayment, SettlementDay};
 use super::fees::Fees;
 use super::holidays::Holidays;
 use super::money::{MONEY_MAX, Money};
@@ -144,6 +144,8 @@ pub struct Product {
     pub interest_on: InterestOn,
     /// Whether the settlement day bears interest.
     pub settlement_day: SettlementDay,
+    /// How a draw's down payment comes in.
+    pub down_payment_from: DownPaymentFrom,
     /// Interest on overdue principal, as a multiple of the rate; `None` charges none.
     pub penalty_multiple: Option<Percent>,
     /// Whether day-end collects from the borrower's account what is due.
@@ -276,6 +278,7 @@ impl Product {
             interest_on: self.interest_on,
             settlement_day: self.settlement_day,
             penalty_multiple: self.penalty_multiple,
+            down_payment_from: self.down_payment_from,
             fees: self.fees,
             holidays: self.holidays.clone(),
             subsidy: self.subsidy,

@@ -30,6 +30,7 @@ impl Writer {
         self.prepayment(product.prepayment);
         self.interest_on(product.interest_on);
         self.settlement_day(product.settlement_day);
+        self.down_payment_from(product.down_payment_from);
         self.maybe(product.penalty_multiple, Self::percent);
         self.flag(product.collects);
         let Classes { more_days_than, stage_days, non_accrual_days, provision } = product.classes;
@@ -105,6 +106,7 @@ impl Reader<'_> {
             prepayment: self.prepayment()?,
             interest_on: self.interest_on()?,
             settlement_day: self.settlement_day()?,
+            down_payment_from: self.down_payment_from()?,
             penalty_multiple: self.maybe(Self::percent)?,
             collects: self.flag()?,
             classes: self.classes()?,

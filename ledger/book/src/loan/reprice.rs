@@ -7,7 +7,8 @@ use super::money::{Money, Parts};
 use super::row::{Level, Row, RowKind};
 use super::status::LoanStatus;
 use fen_terms::{
-    Amortisation, Day, Draw, Grace, Instalment, InterestMethod, Percent, Rate, Terms, Timing, schedule, spans,
+    Accrual, Amortisation, Day, Draw, Grace, Instalment, InterestMethod, LaterDraws, Percent, Rate, Terms,
+    Timing, schedule, spans,
 };
 use num_rational::BigRational;
 use num_traits::Zero;
@@ -17,6 +18,8 @@ impl Life<'_> {
     pub(super) fn draw(&mut self, amount: Money, on: Day) -> Result<(), LoanStatus> {
         if self.draws.is_empty() {
             self.avoid_days_off(on)?;
+        } else if self.begins_anew(on) {
+            return self.draw_anew(amount, on);
         }
         let before = if self.draws.is_empty() { Vec::new() } else { self.plan()? };
         self.draws.push(Draw { on, amount: to_terms(amount) });
@@ -36,6 +39,55 @@ impl Life<'_> {
         self.lay_spans(0)?;
         self.movements.push((on, -amount));
         self.sort_rows();
+        self.lay_fees(on);
+        if self.contract.interest_on == InterestOn::Balance {
+            self.reprice(0, Some(on));
+        }
+        Ok(())
+    }
+
+    /// Whether a draw comes when the last instalment was due: then it has a schedule of its own, as if it were the first.
+    /// Only where instalments of several draws do not hang together by more than their sum.
+    fn begins_anew(&self, on: Day) -> bool {
+        let terms = &self.contract.terms;
+        let stands_alone = terms.interest == InterestMethod::Declining
+            && terms.later_draws == LaterDraws::RemainingTerm
+            && terms.amortisation != Amortisation::Bullet
+            && terms.accrual == Accrual::Daily
+            && terms.grace == Grace::default()
+            && matches!(terms.timing, Timing::Regular { .. });
+        let last_due =
+            self.instalments().filter_map(|index| self.rows.get(index)).map(|row| row.due_on).max();
+        stands_alone && last_due.is_some_and(|last| last <= on)
+    }
+
+    /// Takes a draw that begins a schedule anew, behind the instalments that were due before it.
+    fn draw_anew(&mut self, amount: Money, on: Day) -> Result<(), LoanStatus> {
+        let mut own = self.contract.terms.clone();
+        (own.principal, own.disbursed_on, own.rate) = (to_terms(amount), on, self.terms.rate);
+        if let Timing::Regular { first_due_on, .. } = &mut own.timing {
+            *first_due_on = None;
+        }
+        let new = spans(&own).map_err(LoanStatus::Terms)?;
+        let period = self.period();
+        let new: Vec<Day> = new.iter().map(|span| self.rolled(span.due)).collect();
+        own.timing = Timing::Dates { due_dates: new.clone(), period };
+        let planned = schedule(&own).map_err(LoanStatus::Terms)?.instalments;
+        let before = self.instalments().filter_map(|index| self.rows.get(index)).map(|row| row.due_on);
+        let mut due_dates: Vec<Day> = before.collect();
+        let first = due_dates.len();
+        due_dates.extend(new);
+        self.terms.timing = Timing::Dates { due_dates, period };
+        self.draws.push(Draw { on, amount: to_terms(amount) });
+        let instalments = planned.iter().filter(|row| row.kind == fen_terms::RowKind::Instalment);
+        for (place, row) in instalments.enumerate() {
+            self.lay(first.saturating_add(place), None, row);
+        }
+        self.lay_down_payments(&[], &planned);
+        self.sort_rows();
+        self.lay_spans(first)?;
+        self.begin_on(first, on);
+        self.movements.push((on, -amount));
         self.lay_fees(on);
         if self.contract.interest_on == InterestOn::Balance {
             self.reprice(0, Some(on));

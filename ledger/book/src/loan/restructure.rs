@@ -1,21 +1,44 @@
-//! Spreading anew what is owed: re-ageing and restructuring.
+//! Spreading anew what is owed: re-ageing, restructuring, re-amortisation.
 //!
 //! On the day of the event every instalment that is not due yet falls away, and so does what is unpaid of those that
 //! were. The principal is spread over new instalments from the first new due day on; interest, fees and penalties that
 //! were past due, and the interest accrued up to the day, stand in a row of their own, due with the first of them. So
-//! nothing is forgiven, nothing is capitalised, and nothing is past due any more.
+//! nothing is forgiven, nothing is capitalised, and nothing is past due any more. A re-amortisation keeps the due days that
+//! are to come and spreads over them; else the event names new ones.
 
 use super::life::Life;
 use super::money::{Money, Parts};
 use super::row::{Row, RowKind};
 use super::status::LoanStatus;
-use fen_terms::{Amortisation, Day, Percent, Rate, Terms, Timing, spans};
+use fen_terms::{Amortisation, Day, Percent, Period, Rate, Terms, Timing, spans};
 
 impl Life<'_> {
     /// Spreads what is owed over `periods` instalments, the first due on `first_due_on`.
     pub(super) fn restructure(
         &mut self,
-        (first_due_on, periods): (Day, u16),
+        first_due_on: Day,
+        (periods, period): (u16, Option<Period>),
+        percent: Option<Percent>,
+        on: Day,
+    ) -> Result<(), LoanStatus> {
+        let period = period.or_else(|| self.period()).ok_or(LoanStatus::PeriodMustBeKnown)?;
+        let due_dates = self.new_due_dates(first_due_on, (periods, period), on)?;
+        self.spread_anew((due_dates, Some(period)), percent, on)
+    }
+
+    /// Spreads what is owed over the instalments that are not due yet, on their due days.
+    pub(super) fn reamortise(&mut self, on: Day) -> Result<(), LoanStatus> {
+        let to_come = |row: &&Row| row.kind == RowKind::Instalment && row.due_on > on;
+        let due_dates: Vec<Day> = self.rows.iter().filter(to_come).map(|row| row.due_on).collect();
+        if due_dates.is_empty() {
+            return Err(LoanStatus::PeriodsMustExceedPast);
+        }
+        self.spread_anew((due_dates, self.period()), None, on)
+    }
+
+    fn spread_anew(
+        &mut self,
+        (mut due_dates, period): (Vec<Day>, Option<Period>),
         percent: Option<Percent>,
         on: Day,
     ) -> Result<(), LoanStatus> {
@@ -27,7 +50,6 @@ impl Life<'_> {
         if self.rows.iter().any(|row| is_later(row) && is_touched(row)) {
             return Err(LoanStatus::InstalmentsPaidInAdvance);
         }
-        let mut due_dates = self.new_due_dates(first_due_on, periods, on)?;
         let (arrears, credited) = self.take_up(on, is_later);
         let kept: Vec<Day> =
             self.rows.iter().filter(|row| row.kind == RowKind::Instalment).map(|row| row.due_on).collect();
@@ -37,7 +59,7 @@ impl Life<'_> {
             self.rows.push(row);
         }
         due_dates.splice(0..0, kept);
-        self.terms.timing = Timing::Dates { due_dates, period: self.period() };
+        self.terms.timing = Timing::Dates { due_dates, period };
         if let Some(percent) = percent {
             let rate = Rate { basis: self.terms.rate.basis, percent };
             self.rates.push((on, rate));
@@ -54,8 +76,12 @@ impl Life<'_> {
     }
 
     /// The due days of the new instalments; a bullet has one, at the end.
-    fn new_due_dates(&self, first_due_on: Day, periods: u16, on: Day) -> Result<Vec<Day>, LoanStatus> {
-        let period = self.period().ok_or(LoanStatus::PeriodMustBeKnown)?;
+    fn new_due_dates(
+        &self,
+        first_due_on: Day,
+        (periods, period): (u16, Period),
+        on: Day,
+    ) -> Result<Vec<Day>, LoanStatus> {
         let timing = Timing::Regular { periods, period, first_due_on: Some(first_due_on) };
         let terms = Terms { timing, disbursed_on: on, ..self.terms.clone() };
         let spans = spans(&terms).map_err(LoanStatus::Terms)?;
@@ -89,7 +115,9 @@ impl Life<'_> {
             open.principal = Money::ZERO;
             arrears += open;
         }
-        self.rows.retain(|row| !is_later(row));
+        let is_nothing =
+            |row: &Row| row.kind == RowKind::Arrears && row.due == Parts::ZERO && row.paid == Parts::ZERO;
+        self.rows.retain(|row| !is_later(row) && !is_nothing(row));
         for (charge, unpaid) in self.charges.iter_mut().zip(unpaid) {
             if let Some(unpaid) = unpaid.filter(|unpaid| unpaid.is_positive()) {
                 charge.amount = charge.waived + unpaid;
@@ -101,7 +129,7 @@ impl Life<'_> {
     }
 
     /// Lets the first new instalment bear interest from the day of the event on.
-    fn begin_on(&mut self, first: usize, on: Day) {
+    pub(super) fn begin_on(&mut self, first: usize, on: Day) {
         let index = self.instalments().nth(first);
         if let Some(row) = index.and_then(|index| self.rows.get_mut(index)) {
             row.from = on;

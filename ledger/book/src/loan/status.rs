@@ -128,6 +128,8 @@ loan_statuses! {
     EventHasDifferentLoan = 250, "event_has_different_loan";
     /// A reversal can't be reversed, nor a waiver, nor a write-off: only money that came or went, and charges.
     EventNotReversible = 260, "event_not_reversible";
+    /// Something was drawn of the line.
+    LineDrawn = 265, "line_drawn";
     /// It was reversed before.
     EventAlreadyReversed = 270, "event_already_reversed";
     /// The event to waive isn't a charge.

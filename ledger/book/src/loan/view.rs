@@ -17,6 +17,8 @@ use fen_terms::Day;
 pub enum LoanState {
     /// A line that nothing was drawn of yet.
     Approved,
+    /// A line whose opening was taken back.
+    Cancelled,
     /// It belongs to someone else.
     Sold,
     /// What was outstanding is given up.
@@ -36,6 +38,7 @@ impl LoanState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Approved => "approved",
+            Self::Cancelled => "cancelled",
             Self::Sold => "sold",
             Self::WrittenOff => "written_off",
             Self::ChargedOff => "charged_off",
@@ -104,7 +107,9 @@ impl Loans {
         let life = self.life(loan);
         let as_of = self.today();
         let outstanding = life.outstanding();
-        let state = if loan.events.is_empty() {
+        let state = if loan.is_cancelled {
+            LoanState::Cancelled
+        } else if loan.events.is_empty() {
             LoanState::Approved
         } else if life.sold.is_some() {
             LoanState::Sold

@@ -24,7 +24,7 @@ pub(crate) use image::{LoanCounts, LoanTables};
 pub(crate) use record::{EventRecord, EventTable, FactsRecord, FactsTable, LoanRecord, LoanTable};
 pub(crate) use scroll::Scroll;
 
-use super::course::Run;
+use super::course::{Course, Glance, Run};
 use super::event::Event;
 use super::loans::{Loan, event_kind};
 use super::money::Money;
@@ -64,6 +64,17 @@ impl Default for Register {
             index: SlotIndex::with_capacity(0),
         }
     }
+}
+
+/// Whether a loan is a line that is drawn upon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Line {
+    /// It is none.
+    None,
+    /// It is one of so much.
+    Open(Money),
+    /// It was one, and its opening was taken back.
+    Cancelled,
 }
 
 /// A slot as an index.
@@ -126,6 +137,14 @@ impl Register {
         let course = self.record(slot).course()?;
         let ordinary = self.agreed(slot).ordinary.as_ref();
         Some(Run::of(course, ordinary.expect("a course is of an ordinary contract")))
+    }
+
+    /// The course of a loan, if it runs one, at a glance.
+    pub(crate) fn glance(&self, slot: LoanSlot, today: Day) -> Option<(Course, Glance)> {
+        let course = self.record(slot).course()?;
+        let ordinary = self.agreed(slot).ordinary.as_ref();
+        let glance = course.glance(ordinary.expect("a course is of an ordinary contract"), today);
+        Some((course, glance))
     }
 
     /// The account that a loan is paid out to.
@@ -215,13 +234,18 @@ impl Register {
     }
 
     /// The line that a loan is, where it is one: its first order opened it.
-    pub(crate) fn line_of(&self, slot: LoanSlot, accounts: &Accounts) -> Option<Money> {
-        let first = self.first_event(slot)?;
-        if self.events.record(first).form != record::FORM_SCROLL {
-            return None;
+    pub(crate) fn line_of(&self, slot: LoanSlot, accounts: &Accounts) -> Line {
+        let Some(first) = self.first_event(slot) else { return Line::None };
+        let taken = self.events.record(first);
+        if taken.form != record::FORM_SCROLL {
+            return Line::None;
         }
-        let LoanAct::OpenLine(opening) = self.order_at(first, accounts).act else { return None };
-        Money::from_amount(opening.amount)
+        let is_taken_back = taken.is_reversed != 0;
+        match self.order_at(first, accounts).act {
+            LoanAct::OpenLine(_) if is_taken_back => Line::Cancelled,
+            LoanAct::OpenLine(opening) => Money::from_amount(opening.amount).map_or(Line::None, Line::Open),
+            _ => Line::None,
+        }
     }
 
     /// Keeps an order that was taken, as the newest of its loan.
