@@ -133,7 +133,7 @@ impl ProductPortfolio {
 
     fn take(&mut self, told: &Told) {
         let Some(first_drawn_on) = told.first_drawn_on else {
-            self.approved = self.approved.saturating_add(u64::from(!told.is_cancelled));
+            self.approved = self.approved.saturating_add(u64::from(told.kept != Kept::Cancelled));
             return;
         };
         let Told { drawn, principal, standing, provision, .. } = *told;
@@ -154,9 +154,9 @@ impl ProductPortfolio {
             vintage.written_off += lost;
             self.given_up.add(lost, Money::ZERO);
             self.recovered += told.recovered;
-        } else if told.is_sold {
+        } else if told.kept == Kept::Sold {
             self.sold.add(principal, Money::ZERO);
-        } else if told.is_closed {
+        } else if told.kept == Kept::Closed {
             self.closed = self.closed.saturating_add(1);
         } else {
             vintage.principal += principal;
@@ -196,10 +196,17 @@ struct Told {
     given_up: Option<Money>,
     /// What came back since, whoever has a share in it.
     recovered: Money,
-    is_sold: bool,
-    is_closed: bool,
-    /// Whether it was a line whose opening was taken back.
-    is_cancelled: bool,
+    kept: Kept,
+}
+
+/// Where a loan that was not given up is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Open,
+    Closed,
+    Sold,
+    /// It was a line whose opening was taken back.
+    Cancelled,
 }
 
 impl Loans {
@@ -219,14 +226,21 @@ impl Loans {
                 provision,
                 given_up: None,
                 recovered: Money::ZERO,
-                is_sold: false,
-                is_closed,
-                is_cancelled: false,
+                kept: if is_closed { Kept::Closed } else { Kept::Open },
             };
         }
         let loan = self.loan_at(slot, accounts);
         let (life, product) = (self.life(&loan), self.product_of(&loan));
         let at = position(&life, product, self.today());
+        let kept = if loan.is_cancelled {
+            Kept::Cancelled
+        } else if life.sold.is_some() {
+            Kept::Sold
+        } else if life.is_closed() {
+            Kept::Closed
+        } else {
+            Kept::Open
+        };
         Told {
             is_first_time_borrower,
             first_drawn_on: life.draws.first().map(|draw| draw.on),
@@ -237,9 +251,7 @@ impl Loans {
             provision: -at[Role::Provision],
             given_up: given_up(&life),
             recovered: recovered(&life),
-            is_sold: life.sold.is_some(),
-            is_closed: life.is_closed(),
-            is_cancelled: loan.is_cancelled,
+            kept,
         }
     }
 }

@@ -241,11 +241,11 @@ impl Register {
             return Line::None;
         }
         let is_taken_back = taken.is_reversed != 0;
-        match self.order_at(first, accounts).act {
-            LoanAct::OpenLine(_) if is_taken_back => Line::Cancelled,
-            LoanAct::OpenLine(opening) => Money::from_amount(opening.amount).map_or(Line::None, Line::Open),
-            _ => Line::None,
+        let LoanAct::OpenLine(opening) = self.order_at(first, accounts).act else { return Line::None };
+        if is_taken_back {
+            return Line::Cancelled;
         }
+        Money::from_amount(opening.amount).map_or(Line::None, Line::Open)
     }
 
     /// Keeps an order that was taken, as the newest of its loan.
