@@ -29,6 +29,15 @@ impl Total {
         self.add(Amount::new(other.low));
     }
 
+    /// Takes a sum off that is part of this one; `false`, and nothing is done, where it is more.
+    pub fn exclude(&mut self, part: Self) -> bool {
+        let (low, borrows) = self.low.overflowing_sub(part.low);
+        let high = self.high.checked_sub(part.high).and_then(|high| high.checked_sub(u128::from(borrows)));
+        let Some(high) = high else { return false };
+        *self = Self { high, low };
+        true
+    }
+
     /// The sum, or `None` where it passes 128 bits.
     pub fn get(self) -> Option<u128> {
         (self.high == 0).then_some(self.low)

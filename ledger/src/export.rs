@@ -14,6 +14,8 @@ use crate::statement::{Period, stamps};
 use fen_book::loan::bank_days::BankDays;
 use fen_book::{AccountId, Book, BusinessDate, LedgerCode, RecordNumber, Stamp, Transfer, TransferFlags};
 use fen_store::journal::Journal;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What is asked for; an empty list asks for all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -89,8 +91,93 @@ pub struct ExportLine {
 /// [`Fault::Stopped`]. A damaged piece is a fault in its place.
 pub fn export<P: Past>(past: &P, asked: ExportAsked) -> Answer<Export<'_>> {
     let period = asked.period;
-    let begin = past.look(move |book| Beginning::of(book, &period))?;
-    Ok(Export::new(past.journal(), begin, asked))
+    let (begin, young) = past.look(move |book| (Beginning::of(book, &period), YoungRecords::of(book)))?;
+    let numbers = begin.first_record(past.journal())..begin.first_young;
+    Ok(Export::new(past.journal(), begin, numbers, young.into_records(), asked))
+}
+
+/// The most lines on a page.
+pub const LINES_MAX: u32 = 8_189;
+/// A page looks at so many records at most, whatever of them is asked for.
+const RECORDS_PER_PAGE: u64 = 1 << 19;
+
+/// Which page of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PageAsked {
+    /// The first record that may be on it.
+    pub from: RecordNumber,
+    /// What the first page told: records from this one on are not told. `None` is what there is now.
+    pub below: Option<RecordNumber>,
+    /// At most so many lines.
+    pub lines_max: u32,
+}
+
+/// A page of an export, for whoever cannot hold one open.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ExportPage {
+    /// Oldest first.
+    pub lines: Vec<ExportLine>,
+    /// Where the next page begins; nothing at the end.
+    pub next: Option<RecordNumber>,
+    /// Records from this one on are not told, on later pages either.
+    pub below: RecordNumber,
+    /// Each piece of history that could not be read, in words.
+    pub faults: Vec<Arc<str>>,
+}
+
+/// A page of all records of a range.
+///
+/// # Errors
+/// [`Fault::Stopped`].
+pub fn page(past: &impl Past, asked: &ExportAsked, at: PageAsked) -> Answer<ExportPage> {
+    let period = asked.period;
+    let (begin, size) = past.look(move |book| (Beginning::of(book, &period), size_of(book)))?;
+    let below = at.below.unwrap_or(size).min(size);
+    let from = if at.from.is_zero() { begin.first_record(past.journal()) } else { at.from };
+    let mut end = below.min(RecordNumber::new(from.get().saturating_add(RECORDS_PER_PAGE)));
+    let mut young = Vec::new();
+    if past.journal().is_some() && from < begin.first_young {
+        end = end.min(begin.first_young);
+    } else {
+        young = past.look(move |book| young_among(book, from..end))?;
+    }
+    let lines_max = usize::try_from(at.lines_max.min(LINES_MAX)).unwrap_or(usize::MAX);
+    let mut export = Export::new(past.journal(), begin, from..end, young.into_iter(), asked.clone());
+    let mut page = ExportPage { below, ..ExportPage::default() };
+    while page.lines.len() < lines_max {
+        match export.next() {
+            Some(Ok(line)) => page.lines.push(line),
+            Some(Err(fault)) => page.faults.push(words(&fault)),
+            None => {
+                page.next = Some(end).filter(|end| *end < below && !export.is_over);
+                return Ok(page);
+            }
+        }
+    }
+    let behind = page.lines.last().map_or(from, |line| RecordNumber::new(line.number.get() + 1));
+    page.next = Some(behind).filter(|behind| *behind < below);
+    Ok(page)
+}
+
+fn young_among(book: &Book, numbers: Range<RecordNumber>) -> Vec<(RecordNumber, Transfer)> {
+    let mut found = Vec::new();
+    for chunk in book.young().chunks() {
+        let first = chunk.first().get();
+        let place = |number: RecordNumber| {
+            let place = usize::try_from(number.get().saturating_sub(first)).unwrap_or(usize::MAX);
+            place.min(chunk.records.len())
+        };
+        let places = place(numbers.start)..place(numbers.end);
+        let numbered = (first..).skip(places.start).map(RecordNumber::new);
+        found.extend(numbered.zip(chunk.records.get(places).unwrap_or_default().iter().copied()));
+    }
+    found
+}
+
+/// How many records there are.
+fn size_of(book: &Book) -> RecordNumber {
+    let open = book.young().open_chunk();
+    RecordNumber::new(open.first().get() + u64::try_from(open.records.len()).unwrap_or(u64::MAX))
 }
 
 /// What the book tells when an export begins.
@@ -99,19 +186,18 @@ struct Beginning {
     end: Option<Stamp>,
     days: BankDays,
     first_young: RecordNumber,
-    young: YoungRecords,
 }
 
 impl Beginning {
     fn of(book: &Book, period: &Period) -> Self {
         let (first, end) = stamps(period, book);
-        Self {
-            first,
-            end,
-            days: book.loans().days().clone(),
-            first_young: book.first_young(),
-            young: YoungRecords::of(book),
-        }
+        Self { first, end, days: book.loans().days().clone(), first_young: book.first_young() }
+    }
+
+    /// Where the range begins. Where the piece is damaged that tells it, all is read, and it is told in its place.
+    fn first_record(&self, journal: Option<&Journal>) -> RecordNumber {
+        let first = journal.map(|journal| journal.number_at_stamp(self.first));
+        first.and_then(Result::ok).unwrap_or(RecordNumber::ZERO)
     }
 }
 
@@ -124,28 +210,33 @@ pub struct Export<'a> {
     end: Option<Stamp>,
     days: BankDays,
     records: Sealed<'a>,
+    /// What lies behind is later than what is asked for.
+    is_over: bool,
 }
 
 impl<'a> Export<'a> {
-    fn new(journal: Option<&'a Journal>, begin: Beginning, asked: ExportAsked) -> Self {
-        let Beginning { first, end, days, first_young, young } = begin;
-        let young = young.into_records().map(Ok);
+    /// `numbers` are those of the sealed records; the young follow them.
+    fn new(
+        journal: Option<&'a Journal>,
+        begin: Beginning,
+        numbers: Range<RecordNumber>,
+        young: impl Iterator<Item = (RecordNumber, Transfer)> + 'a,
+        asked: ExportAsked,
+    ) -> Self {
+        let Beginning { first, end, days, first_young } = begin;
+        let young = young.map(Ok);
         let records: Sealed<'a> = match journal {
             None => Box::new(young),
             Some(journal) => {
-                // Where the piece is damaged that tells where the range begins, all is read, and it is told in its place.
-                let from = journal.number_at_stamp(first).unwrap_or(RecordNumber::ZERO);
-                let sealed = journal.records(from).map(|found| match found {
+                let sealed = journal.records(numbers.start).below(numbers.end.min(first_young));
+                let sealed = sealed.map(|found| match found {
                     Ok(found) => Ok((found.number, found.record)),
                     Err(fault) => Err(damaged(fault)),
                 });
-                let is_older = move |found: &Answer<(RecordNumber, Transfer)>| {
-                    found.as_ref().map_or(true, |(number, _)| *number < first_young)
-                };
-                Box::new(sealed.take_while(is_older).chain(young))
+                Box::new(sealed.chain(young))
             }
         };
-        Self { asked, first, end, days, records }
+        Self { asked, first, end, days, records, is_over: false }
     }
 
     fn wants(&self, line: &ExportLine) -> bool {
@@ -181,6 +272,7 @@ impl Iterator for Export<'_> {
             };
             // Stamps never fall along the journal.
             if self.end.is_some_and(|end| record.timestamp >= end) {
+                self.is_over = true;
                 return None;
             }
             let booked_on = self.days.day_of(record.timestamp);

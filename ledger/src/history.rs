@@ -141,6 +141,19 @@ pub fn query_transfers(
     join(young, filter.reversed, filter.limit, sealed)
 }
 
+/// Transfers by id; `None` for what is none.
+///
+/// # Errors
+/// [`Fault::Stopped`], [`Fault::Damaged`].
+pub fn lookup(past: &impl Past, ids: &[TransferId]) -> Answer<Vec<Option<Transfer>>> {
+    let asked = ids.to_vec();
+    let young = past.look(move |book| young_lookup(book, &asked))?;
+    match past.journal() {
+        Some(journal) => lookup_transfers(journal, ids, young),
+        None => Ok(only_transfers(young)),
+    }
+}
+
 /// Young transfers by id; burned ids are no transfers.
 pub fn young_lookup(book: &Book, ids: &[TransferId]) -> Vec<Option<Transfer>> {
     ids.iter().map(|id| book.young().find(*id).copied()).collect()

@@ -13,12 +13,12 @@ use crate::cursor::Direction;
 use crate::fault::{Answer, Fault, words};
 use crate::lookup::{accounts_of, customer_of, sealed_transfers};
 use crate::past::Past;
-use crate::statement::{LINES_MAX, Period, StatementAsked, statement};
+use crate::statement::{LINES_MAX, Period, StatementAsked, stamps, statement};
 use fen_book::{
     Account, AccountFlags, AccountId, AccountSlot, Amount, Book, Code, LedgerCode, QueryFilter, Stamp,
     TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// The most that one search tells.
 pub const FOUND_MAX: u32 = 8_189;
@@ -51,6 +51,11 @@ impl<T: PartialOrd + Copy> Bounds<T> {
         Bounds(self.0.as_ref().map(|bounds| of(*bounds.start())..=of(*bounds.end())))
     }
 
+    /// Both ends; nothing where there is no test.
+    pub fn ends(&self) -> Option<(T, T)> {
+        self.0.as_ref().map(|bounds| (*bounds.start(), *bounds.end()))
+    }
+
     fn hold(&self, value: &T) -> bool {
         self.0.as_ref().is_none_or(|bounds| bounds.contains(value))
     }
@@ -59,6 +64,18 @@ impl<T: PartialOrd + Copy> Bounds<T> {
     fn one(&self) -> Option<T> {
         let one = self.0.as_ref().filter(|bounds| bounds.start() == bounds.end());
         one.map(|bounds| *bounds.start())
+    }
+}
+
+impl Bounds<Stamp> {
+    /// What is left of them behind a stamp, in the direction of a search.
+    #[must_use]
+    pub fn behind(&self, stamp: Stamp, direction: Direction) -> Self {
+        let (min, max) = self.ends().unwrap_or((Stamp::ZERO, Stamp::MAX));
+        match direction {
+            Direction::OldestFirst => (min.max(Stamp::new(stamp.get().saturating_add(1)))..=max).into(),
+            Direction::NewestFirst => (min..=max.min(Stamp::new(stamp.get().saturating_sub(1)))).into(),
+        }
     }
 }
 
@@ -161,9 +178,23 @@ impl TransferSearch {
     }
 }
 
+/// Whose accounts are searched for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Holders {
+    /// All.
+    #[default]
+    Anyone,
+    /// Not the bank's own.
+    Customers,
+    /// The bank's own, whose ids have an upper half of all ones.
+    Bank,
+}
+
 /// Which accounts are searched for; all tests must hold.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AccountSearch {
+    /// Whose they are.
+    pub holders: Holders,
     /// Who it is.
     pub id: Bounds<AccountId>,
     /// Whose it is.
@@ -201,12 +232,15 @@ pub struct AccountSearch {
 impl AccountSearch {
     /// Whether an account is searched for.
     pub fn finds(&self, account: &Account) -> bool {
-        self.id.hold(&account.id)
+        let is_held = match self.holders {
+            Holders::Anyone => true,
+            Holders::Customers => customer_of(account.id).is_some(),
+            Holders::Bank => customer_of(account.id).is_none(),
+        };
+        is_held
+            && self.id.hold(&account.id)
             && self.customer.is_none_or(|customer| customer_of(account.id) == Some(customer))
-            && self.debits_pending.hold(&account.debits_pending)
-            && self.debits_posted.hold(&account.debits_posted)
-            && self.credits_pending.hold(&account.credits_pending)
-            && self.credits_posted.hold(&account.credits_posted)
+            && self.finds_balances(account)
             && self.user_data_128.hold(&account.user_data_128)
             && self.user_data_64.hold(&account.user_data_64)
             && self.user_data_32.hold(&account.user_data_32)
@@ -217,15 +251,44 @@ impl AccountSearch {
             && self.timestamp.hold(&account.timestamp)
     }
 
+    /// Whether the balances are as asked for: what of one of the bank's own accounts only the sum of its parts can tell.
+    pub fn finds_balances(&self, account: &Account) -> bool {
+        self.debits_pending.hold(&account.debits_pending)
+            && self.debits_posted.hold(&account.debits_posted)
+            && self.credits_pending.hold(&account.credits_pending)
+            && self.credits_posted.hold(&account.credits_posted)
+    }
+
     fn look(&self, book: &Book) -> Vec<Account> {
         let limit = usize::try_from(self.limit.min(FOUND_MAX)).unwrap_or(usize::MAX);
-        let count = u32::try_from(book.accounts().len()).unwrap_or(u32::MAX);
         let shown = |slot: u32| fen_book::accounts::shown(book.accounts().get(AccountSlot::new(slot)));
         let wanted = |account: &Account| self.finds(account);
+        let slots = self.slots(book);
         match self.direction {
-            Direction::OldestFirst => (0..count).map(shown).filter(wanted).take(limit).collect(),
-            Direction::NewestFirst => (0..count).rev().map(shown).filter(wanted).take(limit).collect(),
+            Direction::OldestFirst => slots.map(shown).filter(wanted).take(limit).collect(),
+            Direction::NewestFirst => slots.rev().map(shown).filter(wanted).take(limit).collect(),
         }
+    }
+
+    /// The slots of the accounts that were opened in time: their stamps rise, so a page costs what it looks at.
+    fn slots(&self, book: &Book) -> Range<u32> {
+        let count = u32::try_from(book.accounts().len()).unwrap_or(u32::MAX);
+        let stamp = |slot: u32| book.accounts().get(AccountSlot::new(slot)).timestamp;
+        let first_where = |is_behind: &dyn Fn(Stamp) -> bool| {
+            let (mut low, mut high) = (0, count);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if is_behind(stamp(middle)) {
+                    high = middle;
+                } else {
+                    low = middle + 1;
+                }
+            }
+            low
+        };
+        let Some((min, max)) = self.timestamp.ends() else { return 0..count };
+        let first = first_where(&|stamp| stamp >= min);
+        first..first_where(&|stamp| stamp > max).max(first)
     }
 }
 
@@ -242,6 +305,20 @@ fn look_young(book: &Book, search: &TransferSearch) -> Vec<Transfer> {
             newest_first.filter(wanted).take(limit).copied().collect()
         }
     }
+}
+
+/// The stamps of a period, as bounds of a search. By value dates nothing is searched: they count as days of booking.
+///
+/// # Errors
+/// [`Fault::Stopped`].
+pub fn booked_in(past: &impl Past, period: Period) -> Answer<Bounds<Stamp>> {
+    let period = match period {
+        Period::All => return Ok(Bounds::default()),
+        Period::Valued { first, last } => Period::Booked { first, last },
+        Period::Stamps { .. } | Period::Booked { .. } => period,
+    };
+    let (first, end) = past.look(move |book| stamps(&period, book))?;
+    Ok((first..=end.map_or(Stamp::MAX, |end| Stamp::new(end.get().saturating_sub(1)))).into())
 }
 
 /// The accounts that a search finds, in the order of their opening.

@@ -18,6 +18,7 @@ pub mod loans;
 pub mod order;
 mod parse;
 pub mod products;
+pub mod ranges;
 pub mod records;
 pub mod reply;
 pub mod report;

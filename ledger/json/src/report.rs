@@ -1,11 +1,14 @@
 //! Reports in JSON, as `fen ... --json` prints them and REST answers them: the trial balance, the portfolio, statements,
-//! how far day-end is, and the lines of the change feed. Amounts are in minor units, as strings; dates like 2026-03-02.
+//! searches, turnover, how far day-end is, the lines of the change feed and of exports. Amounts are in minor units, as strings; dates like 2026-03-02.
 
+pub mod export;
 pub mod feed;
 mod portfolio;
+mod search;
 mod statement;
 
 pub use portfolio::portfolio;
+pub use search::{found, turnover};
 pub use statement::{loan_postings, statement};
 
 use fen_book::BusinessDate;

@@ -2,6 +2,7 @@
 
 use crate::world::{CASH, Posting, SLEEPER, World, posting, world};
 use fen_ledger::{AccountId, Balances, BusinessDate, Direction, LoanCommand, Period, StatementAsked};
+use std::collections::BTreeMap;
 
 fn roll(world: &World, day: i32) {
     world.ledger.loans(&LoanCommand::DayEnd { through: BusinessDate::new(day), loans_max: 0 }).unwrap();
@@ -24,6 +25,8 @@ fn more(world: &mut World, begin: u128, count: u128) {
 }
 
 fn check(world: &World, days: &[(i32, usize)]) {
+    // What each had when the day told before closed.
+    let mut before: BTreeMap<u128, (i32, Balances)> = BTreeMap::new();
     for (day, posted) in days {
         let then = world.ledger.accounts_as_of(BusinessDate::new(*day)).unwrap();
         assert_eq!(then.len(), usize::try_from(SLEEPER).unwrap());
@@ -41,7 +44,13 @@ fn check(world: &World, days: &[(i32, usize)]) {
                 after: None,
                 limit: 0,
             };
-            assert_eq!(world.ledger.statement(&asked).unwrap().unwrap().closing, Some(wanted));
+            let statement = world.ledger.statement(&asked).unwrap().unwrap();
+            assert_eq!(statement.closing, Some(wanted), "account {id} at the end of day {day}");
+            if let Some((told, closing)) = before.insert(id, (*day, wanted)) {
+                // Of days rolled over in one go, the first has the entries.
+                let opening = if told + 1 == *day { closing } else { wanted };
+                assert_eq!(statement.opening, Some(opening), "account {id} at the beginning of day {day}");
+            }
         }
         let sum = |side: fn(&fen_ledger::Account) -> u128| then.iter().map(side).sum::<u128>();
         assert_eq!(sum(|account| account.debits_posted.get()), sum(|account| account.credits_posted.get()));
@@ -59,7 +68,14 @@ fn a_past_day_has_one_general_ledger() {
         roll(&world, day);
     }
     more(&mut world, 5_000_000, 2_000);
-    days.push((20_009, world.posted.len()));
+    // Today, and a day to come.
+    days.extend([20_006, 20_009].map(|day| (day, world.posted.len())));
+    check(&world, &days);
+    let world = world.reopen();
+    check(&world, &days);
+    // Old segments lie elsewhere, and every day has the balances that it had.
+    let old = world.ledger.begin_of(BusinessDate::new(20_002)).unwrap();
+    assert!(world.ledger.archive_before(old, |_| {}).unwrap() > 3);
     check(&world, &days);
     let world = world.reopen();
     check(&world, &days);

@@ -111,6 +111,11 @@ impl RealDisk {
         Ok(Self { root, _lock: lock })
     }
 
+    /// The process that has opened a directory last, whether it still holds it or not; for who waits for others' work.
+    pub fn last_holder(directory: &Path) -> Option<u32> {
+        fs::read_to_string(directory.join(LOCK_NAME)).ok()?.trim().parse().ok()
+    }
+
     /// The directory, as an absolute path.
     pub fn root(&self) -> &Path {
         &self.root

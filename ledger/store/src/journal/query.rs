@@ -171,6 +171,13 @@ impl<'a> Records<'a> {
         Self { journal, view, next: from.get().min(end), end, reading: None }
     }
 
+    /// Those below a number only.
+    #[must_use]
+    pub fn below(mut self, end: RecordNumber) -> Self {
+        self.end = self.end.min(end.get());
+        self
+    }
+
     /// The record, or the fault with the range of numbers that it hides.
     fn read(&mut self, number: u64) -> Result<Found, (JournalFault, Range<u64>)> {
         let (segment, position) = place_of(RecordNumber::new(number));
