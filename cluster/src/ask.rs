@@ -80,6 +80,23 @@ pub enum Read {
     Feed(wire::FeedRequest),
     /// Adds up what has crossed to and from other shards; answered by [`wire::ClearingPart`].
     Clearing,
+    /// A page of this shard's; answered by [`wire::FoundTransfers`].
+    SearchTransfers(wire::TransferSearch),
+    /// Answered by [`wire::AccountsPart`].
+    SearchAccounts(wire::AccountSearch),
+    /// What this shard counts: a transfer from shard to shard is its source's. Answered by [`wire::Turnovers`].
+    Turnover(wire::TurnoverRequest),
+    /// Answered by [`wire::ExportPart`].
+    Export(wire::ExportPartRequest),
+    /// Answered by [`wire::Head`]; which cluster it is, the asker knows.
+    Head(wire::HeadsRequest),
+    /// Answered by [`wire::InclusionReply`].
+    Inclusion(wire::InclusionRequest),
+    /// Answered by [`wire::ConsistencyReply`].
+    Consistency(wire::ConsistencyRequest),
+    /// Moves old segments of this member's journal to its archive, which no answer depends on; answered by
+    /// [`wire::MemberArchived`]. Who it is, the asker knows.
+    Archive(wire::ArchiveRequest),
 }
 
 /// What concerns a group's members.
@@ -183,6 +200,14 @@ impl Read {
             | Self::Portfolio
             | Self::Feed(_)
             | Self::Clearing
+            | Self::SearchTransfers(_)
+            | Self::SearchAccounts(_)
+            | Self::Turnover(_)
+            | Self::Export(_)
+            | Self::Head(_)
+            | Self::Inclusion(_)
+            | Self::Consistency(_)
+            | Self::Archive(_)
             | Self::QueryAccounts(_)
             | Self::QueryTransfers(_) => true,
             Self::Accounts(_)
@@ -221,6 +246,14 @@ impl Read {
             Self::DayEndStatus => bytes.put_u8(81),
             Self::Feed(asked) => put(bytes, 82, asked),
             Self::Clearing => bytes.put_u8(83),
+            Self::SearchTransfers(search) => put(bytes, 84, search),
+            Self::SearchAccounts(search) => put(bytes, 85, search),
+            Self::Turnover(asked) => put(bytes, 86, asked),
+            Self::Export(asked) => put(bytes, 87, asked),
+            Self::Head(asked) => put(bytes, 88, asked),
+            Self::Inclusion(asked) => put(bytes, 89, asked),
+            Self::Consistency(asked) => put(bytes, 90, asked),
+            Self::Archive(asked) => put(bytes, 91, asked),
             Self::Moved(query) => put(bytes, 96, query),
         }
     }
@@ -247,6 +280,14 @@ impl Read {
             81 => Ok(Self::DayEndStatus),
             82 => read(bytes).map(Self::Feed),
             83 => Ok(Self::Clearing),
+            84 => read(bytes).map(Self::SearchTransfers),
+            85 => read(bytes).map(Self::SearchAccounts),
+            86 => read(bytes).map(Self::Turnover),
+            87 => read(bytes).map(Self::Export),
+            88 => read(bytes).map(Self::Head),
+            89 => read(bytes).map(Self::Inclusion),
+            90 => read(bytes).map(Self::Consistency),
+            91 => read(bytes).map(Self::Archive),
             96 => read(bytes).map(Self::Moved),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
@@ -335,6 +376,14 @@ mod tests {
             Ask::Read(Read::GeneralLedger(wire::GeneralLedgerRequest { as_of: Some(0) })),
             Ask::Near(Read::Portfolio),
             Ask::Near(Read::DayEndStatus),
+            Ask::Read(Read::SearchTransfers(wire::TransferSearch { limit: 7, ..Default::default() })),
+            Ask::Read(Read::SearchAccounts(wire::AccountSearch { limit: 7, ..Default::default() })),
+            Ask::Read(Read::Turnover(wire::TurnoverRequest { by_day: true, ..Default::default() })),
+            Ask::Read(Read::Export(wire::ExportPartRequest { from_record: 7, ..Default::default() })),
+            Ask::Read(Read::Head(wire::HeadsRequest { shard: 7, books: true })),
+            Ask::Read(Read::Inclusion(wire::InclusionRequest { size: 7, ..Default::default() })),
+            Ask::Read(Read::Consistency(wire::ConsistencyRequest { shard: 1, older: 2, newer: 3 })),
+            Ask::Near(Read::Archive(wire::ArchiveRequest { before: -7 })),
         ];
         for ask in all {
             assert_eq!(Ask::decode(ask.encode()).unwrap(), ask);

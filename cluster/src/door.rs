@@ -17,6 +17,7 @@ use axum::routing::get;
 use fen_api::MESSAGE_BYTES_MAX;
 use fen_api::wire::batches_server::BatchesServer;
 use fen_api::wire::cluster_server::ClusterServer;
+use fen_api::wire::history_server::HistoryServer;
 use fen_api::wire::ledger_server::LedgerServer;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,7 +74,9 @@ impl Door {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let watchers = Watchers { office: gateway.office(), failed };
         let batches = BatchesServer::new(gateway.clone()).max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let grpc = Routes::new(ledger).add_service(ClusterServer::new(gateway.clone())).add_service(batches);
+        let history = HistoryServer::new(gateway.clone()).max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let grpc = Routes::new(ledger).add_service(ClusterServer::new(gateway.clone()));
+        let grpc = grpc.add_service(batches).add_service(history);
         let pages = grpc.into_axum_router().merge(rest::routes(gateway)).merge(watchers.clone().routes());
         let pages = pages.layer(middleware::from_fn(counted));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

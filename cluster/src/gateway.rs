@@ -1,6 +1,6 @@
 //! What clients call, on every node: splits batches by shard, passes each part to its leader, joins the answers.
 //!
-//! `ledger`, `batches` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them `submit`,
+//! `ledger`, `history`, `batches` and `cluster` are the gRPC services; `execute` is any command in its JSON; below them `submit`,
 //! `look`, `reports`, `feed` and `loans` are the same for all; `parts` tells the statement of an account that has a part
 //! on every shard.
 
@@ -9,6 +9,7 @@ mod clearing;
 mod cluster;
 mod execute;
 mod feed;
+mod history;
 mod ledger;
 mod loans;
 mod look;
@@ -18,6 +19,7 @@ mod submit;
 mod verify;
 
 pub(crate) use execute::Trouble;
+pub(crate) use loans::hex;
 
 use crate::fault::ServeFault;
 use crate::node::Office;

@@ -15,6 +15,7 @@ use crate::door::Door;
 use crate::fault::{NodeFault, ServeFault};
 use crate::gateway::Gateway;
 use crate::membership::status_message;
+use crate::reads::keep_indexes;
 use crate::router::Router;
 use crate::shard::ShardMachine;
 use crate::steward;
@@ -22,6 +23,7 @@ use crate::teller::Teller;
 use crate::vault::Vault;
 use crate::world::{ClientDoor, World};
 use fen_api::wire;
+use fen_lookup::Lookup;
 use fen_net::{Links, Listener, NodeId, Security, Stop};
 use fen_raft::{Group, GroupId, Groups, Members, Peer, Scribe, Site};
 use fen_store::wal::WalOptions;
@@ -66,6 +68,11 @@ impl Office {
         let nodes = directory.nodes.iter().map(node).collect();
         let shards_last = directory.shards.last().map_or(0, |shard| shard.group);
         wire::StatusReply { cluster_id: self.cluster.clone(), node: self.node.0, groups, nodes, shards_last }
+    }
+
+    /// The cluster's id, as 32 hexadecimal digits.
+    pub(crate) fn cluster_id(&self) -> &str {
+        &self.cluster
     }
 
     /// Founds the cluster: the directory's group among all nodes, then the directory's first words.
@@ -298,9 +305,14 @@ impl Builder {
             let members: Members = shard.founders.iter().filter_map(address).collect();
             tokio::spawn(found_in_turn(group.clone(), members, rank));
         }
-        let World { clock, crew, .. } = self.world.clone();
-        let teller = Teller::start(group, next_expiry, board.clone(), clock, crew);
+        let World { clock, crew, indexes, .. } = self.world.clone();
+        let lookup = indexes.map(|data| {
+            let folder = data.join("shards").join(shard.group.to_string()).join("lookup");
+            Arc::new(Lookup::new(&folder))
+        });
+        let teller = Teller::start(group, next_expiry, board.clone(), clock, crew, lookup);
         self.router.add(id, teller.clone());
+        tokio::spawn(keep_indexes(self.router.clone(), teller.clone()));
         Driver::start(self.router.clone(), teller, board);
         Ok(())
     }

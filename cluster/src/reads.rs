@@ -5,10 +5,14 @@
 //! for the disk.
 
 mod clearing;
+mod crossed;
 mod past;
+mod proofs;
 mod reports;
+mod search;
 
 pub(crate) use clearing::pair;
+pub(crate) use past::keep_indexes;
 
 use crate::ask::{Ask, Read};
 use crate::books::Books;
@@ -93,6 +97,14 @@ impl Desk<'_> {
             Read::DayEndStatus => self.day_end_status().await,
             Read::Feed(asked) => self.feed(asked).await,
             Read::Clearing => self.clearing().await,
+            Read::SearchTransfers(search) => self.search_transfers(search).await,
+            Read::SearchAccounts(search) => self.search_accounts(search).await,
+            Read::Turnover(asked) => self.turnover(asked).await,
+            Read::Export(asked) => self.export(asked).await,
+            Read::Head(asked) => self.head(asked).await,
+            Read::Inclusion(asked) => self.inclusion(asked).await,
+            Read::Consistency(asked) => self.consistency(asked).await,
+            Read::Archive(asked) => self.archive(asked).await,
         }
     }
 
@@ -203,8 +215,9 @@ impl Desk<'_> {
             (history::young_query(machine.shard().book(), &filter), machine.shard().journal().clone())
         };
         let (young, journal) = self.look(young).await?;
-        let transfers =
-            self.teller.behind(move || history::query_transfers(&journal, None, young, &filter)).await?;
+        let lookup = self.teller.lookup();
+        let query = move || history::query_transfers(&journal, lookup.as_deref(), young, &filter);
+        let transfers = self.teller.behind(query).await?;
         Ok(encoded(&transfer_list(&transfers)))
     }
 

@@ -5,6 +5,7 @@
 //! status for each event. `Busy` is 503 with `Retry-After`. `Fen-Timeout-Ms` says how long the caller waits;
 //! `Fen-Read: member` lets any member answer a read, which then bears `Fen-Age-Ms`.
 
+mod history;
 mod reports;
 
 use crate::fault::ServeFault;
@@ -46,6 +47,14 @@ pub(crate) fn routes(gateway: Gateway) -> Router {
         .route("/v1/feed", get(reports::feed))
         .route("/v1/general-ledger", get(reports::general_ledger))
         .route("/v1/portfolio", get(reports::portfolio))
+        .route("/v1/search/transfers", get(history::transfers))
+        .route("/v1/search/accounts", get(history::accounts))
+        .route("/v1/turnover", get(history::turnover))
+        .route("/v1/export/transfers", get(history::export_transfers))
+        .route("/v1/export/accounts", get(history::export_accounts))
+        .route("/v1/proof/heads", get(history::heads))
+        .route("/v1/proof/inclusion", get(history::inclusion))
+        .route("/v1/proof/consistency", get(history::consistency))
         .route("/v1/trial-balance", get(trial_balance))
         .route("/v1/openapi.json", get(|| async { json(StatusCode::OK, DESCRIPTION.to_owned()) }))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

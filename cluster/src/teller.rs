@@ -14,6 +14,7 @@ use bytes::Bytes;
 use fen_book::clearing::clearing_account;
 use fen_book::loan::command::LoanCommand;
 use fen_book::{EVENTS_MAX, Transfer, TransferId};
+use fen_lookup::Lookup;
 use fen_raft::{Crew, Group, Parcel};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,7 @@ pub struct Teller {
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     crew: Crew,
+    lookup: Option<Arc<Lookup>>,
 }
 
 impl Teller {
@@ -60,11 +62,12 @@ impl Teller {
         board: Arc<Board>,
         clock: Arc<dyn Clock>,
         crew: Crew,
+        lookup: Option<Arc<Lookup>>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(gather(group.clone(), clock.clone(), waiting));
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        let teller = Self { group, queue, room, next_expiry, board, clock, crew };
+        let teller = Self { group, queue, room, next_expiry, board, clock, crew, lookup };
         tokio::spawn(pulse(
             teller.queue.downgrade(),
             teller.group.clone(),
@@ -122,6 +125,11 @@ impl Teller {
                 Err(ServeFault::Unavailable("the shard has stopped".to_owned()))
             }
         }
+    }
+
+    /// The shard's secondary indexes, where it keeps some.
+    pub(crate) fn lookup(&self) -> Option<Arc<Lookup>> {
+        self.lookup.clone()
     }
 
     /// Who does its work.

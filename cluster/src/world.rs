@@ -8,6 +8,7 @@ use crate::fault::NodeFault;
 use fen_net::{Tcp, Wire};
 use fen_raft::Crew;
 use fen_store::disk::{Disk, RealDisk};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How clients come in.
@@ -32,6 +33,8 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// How clients come in.
     pub door: ClientDoor,
+    /// Where the shards' secondary indexes lie, in files of the machine's own; without it there are none.
+    pub indexes: Option<PathBuf>,
 }
 
 impl World {
@@ -44,6 +47,7 @@ impl World {
             crew: Crew::Threads,
             clock: Arc::new(SystemClock),
             door: ClientDoor::Open,
+            indexes: Some(config.data.clone()),
         })
     }
 }

@@ -11,8 +11,12 @@ use fen_book::{
     Account, Amount, CreateTransferStatus as Status, TimeoutSeconds, Transfer, TransferFlags, TransferId,
 };
 use fen_cluster::Limits;
-use fen_ledger::Change;
-use std::collections::BTreeMap;
+use fen_ledger::export::ExportAsked;
+use fen_ledger::search::Bounds;
+use fen_ledger::{AccountSearch, Change, Direction, Period, Split, TransferSearch, TurnoverAsked};
+use fen_proof::TreeHash;
+use fen_proof::tree::{Head, check_consistency, check_inclusion};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use town::{BANK, CNY, Town, customer, pay, post};
 
@@ -90,6 +94,8 @@ async fn a_transfer_between_shards_looks_like_any_other() {
         !batch.iter().any(|transfer| [transfer.debit_account_id, transfer.credit_account_id].contains(id))
     });
     assert_eq!(elsewhere, None, "everybody takes part");
+    clearing_is_empty(client).await;
+    the_past_tells_each_once(client, &batch).await;
 
     // What crosses is refused as it would be at home, and stays refused.
     let (anna, bea) = crossing_pair(client, 5_000).await;
@@ -106,9 +112,100 @@ async fn a_transfer_between_shards_looks_like_any_other() {
     let meddling = client.create_transfers(&[pay(6_004, anna, clearing, 1)]).await;
     assert!(matches!(meddling, Err(ClientFault::Refused(reason)) if reason.contains("event 0")));
     clearing_is_empty(client).await;
+    let sums = client.turnover(&TurnoverAsked::default()).await.unwrap();
+    assert_eq!(
+        sums.lines.iter().map(|line| line.reserved_count).sum::<u64>(),
+        0,
+        "refused, so never reserved"
+    );
+    let held = Transfer { flags: TransferFlags::PENDING, ..pay(6_005, anna, bea, 2) };
+    assert_eq!(post(client, held).await, Status::Created);
+    let sums = client.turnover(&TurnoverAsked::default()).await.unwrap();
+    assert_eq!(
+        (sums.lines[0].reserved_count, sums.lines[0].reserved.get()),
+        (1, Some(2)),
+        "a customer's own"
+    );
+    let void =
+        Transfer { pending_id: held.id, flags: TransferFlags::VOID_PENDING_TRANSFER, ..Transfer::default() };
+    assert_eq!(post(client, Transfer { id: TransferId::new(6_006), ..void }).await, Status::Created);
+    clearing_is_empty(client).await;
     let found = client.verify().await.unwrap();
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     assert!(found.crossed > 50, "{} of 200 have crossed", found.crossed);
+}
+
+/// Sums count a transfer between shards once; searches and exports tell every record of every shard once; and each
+/// record is proved against its shard's head.
+async fn the_past_tells_each_once(client: &Client, batch: &[Transfer]) {
+    let paid = CUSTOMERS + u64::try_from(batch.len()).unwrap();
+    let moved = u128::from(CUSTOMERS) * 1_000 + 3 * u128::try_from(batch.len()).unwrap();
+    for split in [Split::Whole, Split::Days] {
+        let sums = client.turnover(&TurnoverAsked { split, ..TurnoverAsked::default() }).await.unwrap();
+        let [line] = &sums.lines[..] else { panic!("one code, one day: {sums:?}") };
+        assert_eq!((line.posted_count, line.posted.get()), (paid, Some(moved)));
+        assert_eq!((line.reserved_count, line.reserved.get()), (0, Some(0)));
+    }
+    let someone = customer(1);
+    let theirs =
+        |transfer: &&Transfer| [transfer.debit_account_id, transfer.credit_account_id].contains(&someone);
+    let entries = 1 + u64::try_from(batch.iter().filter(theirs).count()).unwrap();
+    let asked = TurnoverAsked { account_id: Some(someone), ..TurnoverAsked::default() };
+    let sums = client.turnover(&asked).await.unwrap();
+    assert_eq!((sums.lines[0].posted_count, sums.lines[0].reserved_count), (entries, 0));
+
+    for direction in [Direction::OldestFirst, Direction::NewestFirst] {
+        let search = TransferSearch { direction, limit: 7, ..TransferSearch::default() };
+        let (mut seen, mut stamps, mut after) = (BTreeSet::new(), Vec::new(), Some(String::new()));
+        while let Some(from) = after {
+            let (page, next) = client.search_transfers(&search, &Period::All, &from).await.unwrap();
+            for transfer in page {
+                assert!(seen.insert(transfer.id.get()), "{transfer:?} is told twice");
+                stamps.push(transfer.timestamp);
+            }
+            after = next;
+        }
+        assert!(batch.iter().all(|transfer| seen.contains(&transfer.id.get())));
+        if direction == Direction::NewestFirst {
+            stamps.reverse();
+        }
+        assert!(stamps.is_sorted());
+    }
+    let own = AccountSearch { debits_posted: Bounds::only(Amount::new(24_000)), ..AccountSearch::default() };
+    let own = AccountSearch { limit: 10, ..own };
+    let (found, _) = client.search_accounts(&own, &Period::All, "").await.unwrap();
+    assert_eq!(found.iter().map(|account| account.id).collect::<Vec<_>>(), [BANK], "the sum of its parts");
+
+    let (mut rows, mut after) = (BTreeMap::new(), String::new());
+    loop {
+        let page = client.export(&ExportAsked::default(), &after).await.unwrap();
+        for message in &page.lines {
+            let (shard, line) = fen_api::export::export_line(message).unwrap();
+            assert!(rows.insert((shard, line.number.get()), line.record).is_none(), "told twice");
+        }
+        if page.next.is_empty() {
+            break;
+        }
+        after = page.next;
+    }
+    let heads = client.heads(0, true).await.unwrap();
+    assert_eq!(heads.iter().map(|(_, head)| head.head.size).sum::<u64>(), u64::try_from(rows.len()).unwrap());
+    let id = batch[0].id;
+    for (shard, head) in &heads {
+        let told = client.inclusion(*shard, id, head.head.size).await.unwrap();
+        let is_here = rows.iter().any(|((of, _), record)| of == shard && record.id == id);
+        assert_eq!(is_here, told.is_covered);
+        if is_here {
+            let path = fen_api::proofs::path(&told.path).unwrap();
+            let leaf = TreeHash::leaf(&told.record);
+            check_inclusion(&leaf, told.index, head.head.size, &path, &head.head.root).unwrap();
+        }
+        let older = head.head.size / 2;
+        let told = client.consistency(*shard, older, head.head.size).await.unwrap();
+        let path = fen_api::proofs::path(&told.path).unwrap();
+        let older = Head { size: older, root: fen_api::proofs::hash(&told.older_root).unwrap() };
+        check_consistency(&older, &head.head, &path).unwrap();
+    }
 }
 
 /// Two customers on different shards: a transfer between them has a leg.

@@ -6,14 +6,16 @@
 use crate::fault::ClientFault;
 use crate::records::{self, PackedResult};
 use crate::wire::cluster_client::ClusterClient;
+use crate::wire::history_client::HistoryClient;
 use crate::wire::ledger_client::LedgerClient;
 use crate::{LEADER_KEY, MESSAGE_BYTES_MAX, RETRY_KEY, wire};
 use bytes::Bytes;
 use fen_book::{
-    Account, AccountFilter, AccountId, BalanceLine, CreateAccountStatus, CreateTransferStatus, OpenPending,
-    Outcome, Transfer, TransferId,
+    Account, AccountFilter, AccountId, BalanceLine, BusinessDate, CreateAccountStatus, CreateTransferStatus,
+    OpenPending, Outcome, Transfer, TransferId,
 };
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +38,25 @@ pub struct ClientSecurity {
     pub key: String,
     /// The name in the nodes' certificates under which clients reach them.
     pub server_name: String,
+}
+
+impl ClientSecurity {
+    /// From a folder with `authority.pem`, `client.pem` and `client.key`.
+    ///
+    /// # Errors
+    /// The file that cannot be read, and why.
+    pub fn in_folder(folder: &Path, server_name: &str) -> Result<Self, String> {
+        let text = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        Ok(Self {
+            authority: text("authority.pem")?,
+            certificate: text("client.pem")?,
+            key: text("client.key")?,
+            server_name: server_name.to_owned(),
+        })
+    }
 }
 
 /// How patient a client is, and how it proves who it is.
@@ -242,6 +263,13 @@ impl Client {
         self.ask(ask).await
     }
 
+    /// Every member of every shard moves old segments of its journal to its archive; give the client patience.
+    pub async fn archive(&self, before: BusinessDate) -> Result<Vec<wire::MemberArchived>, ClientFault> {
+        let message = wire::ArchiveRequest { before: before.get() };
+        let ask = |channel| async move { cluster(channel).archive(message).await };
+        Ok(self.ask(ask).await?.members)
+    }
+
     /// Asks until somebody answers: the node that last did well first, then the others in turn.
     pub(crate) async fn ask<T, F, A>(&self, mut ask: F) -> Result<T, ClientFault>
     where
@@ -371,6 +399,10 @@ fn channel(address: &str, options: &ClientOptions) -> Result<Channel, ClientFaul
 
 pub(crate) fn ledger(channel: Channel) -> LedgerClient<Channel> {
     LedgerClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+pub(crate) fn history(channel: Channel) -> HistoryClient<Channel> {
+    HistoryClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 pub(crate) fn cluster(channel: Channel) -> ClusterClient<Channel> {

@@ -7,10 +7,13 @@ pub mod answers;
 pub mod batches;
 mod calls;
 pub mod client;
+pub mod export;
 pub mod fault;
 pub mod feed;
+pub mod proofs;
 pub mod records;
 pub mod reports;
+pub mod search;
 pub mod statements;
 
 /// The protocol's messages and services, generated from `proto/fen.proto`.

@@ -196,6 +196,7 @@ impl Town {
             crew: Crew::Tasks(place.pace.clone()),
             clock: place.clock.clone(),
             door: ClientDoor::Shut,
+            indexes: None,
         };
         match Node::start_in(world, config).await {
             Ok(node) => {

@@ -68,6 +68,12 @@ impl Cluster for Gateway {
         let call = Call::within(Some(PATIENCE_MAX), false);
         Ok(Response::new(Self::verify(self, &call).await.map_err(status)?))
     }
+
+    async fn archive(&self, request: Request<wire::ArchiveRequest>) -> Reply<wire::ArchiveReply> {
+        // Copying takes its time; what is not done within the call goes on, and the next call tells of it.
+        let call = Call::within(Some(PATIENCE_MAX), false);
+        Ok(Response::new(Self::archive(self, request.into_inner(), &call).await))
+    }
 }
 
 fn entry(node: wire::Node) -> (u64, NodeEntry) {

@@ -254,7 +254,7 @@ fn collision(directory: &Directory, product: &Product) -> Option<ProductStatus> 
     directory.products.iter().any(has_its_accounts).then_some(ProductStatus::IdCollides)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         text

@@ -19,16 +19,16 @@ use std::borrow::Cow;
 const LINES: u32 = 100;
 
 /// What follows the question mark; each name is asked for once, and what nobody asked for is named.
-struct Query<'a> {
+pub(super) struct Query<'a> {
     pairs: Vec<(&'a str, &'a str)>,
 }
 
-fn wrong(field: &str, reason: impl Into<String>) -> Trouble {
+pub(super) fn wrong(field: &str, reason: impl Into<String>) -> Trouble {
     Trouble::Wrong(Wrong { field: field.to_owned(), reason: reason.into() })
 }
 
 impl<'a> Query<'a> {
-    fn of(text: Option<&'a str>, known: &[&str]) -> Result<Self, Trouble> {
+    pub(super) fn of(text: Option<&'a str>, known: &[&str]) -> Result<Self, Trouble> {
         let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let pairs: Vec<_> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
         match pairs.iter().find(|(name, _)| !known.contains(name)) {
@@ -37,18 +37,18 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         self.pairs.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 
-    fn day(&self, name: &str) -> Result<Option<BusinessDate>, Trouble> {
+    pub(super) fn day(&self, name: &str) -> Result<Option<BusinessDate>, Trouble> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let day =
             Day::parse(text).ok_or_else(|| wrong(name, format!("'{text}' is no date like 2026-03-02")))?;
         Ok(Some(BusinessDate::new(day.number())))
     }
 
-    fn is_set(&self, name: &str) -> Result<bool, Trouble> {
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, Trouble> {
         match self.text(name) {
             None | Some("false") => Ok(false),
             Some("true" | "") => Ok(true),
@@ -56,7 +56,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn limit(&self) -> Result<u32, Trouble> {
+    pub(super) fn limit(&self) -> Result<u32, Trouble> {
         let limit = self.text("limit").map_or(Ok(LINES), str::parse);
         let most = fen_ledger::statement::LINES_MAX;
         limit
@@ -65,7 +65,7 @@ impl<'a> Query<'a> {
             .ok_or_else(|| wrong("limit", format!("must be a number from 1 to {most}")))
     }
 
-    fn period(&self) -> Result<Period, Trouble> {
+    pub(super) fn period(&self) -> Result<Period, Trouble> {
         let (from, to) = (self.day("from")?, self.day("to")?);
         if from.is_none() && to.is_none() {
             return Ok(Period::All);
@@ -83,15 +83,15 @@ impl<'a> Query<'a> {
     }
 }
 
-fn id(text: &str) -> Result<u128, Trouble> {
+pub(super) fn id(text: &str) -> Result<u128, Trouble> {
     fen_json::id(&Json::Text(Cow::Borrowed(text)), &Place::Line.field("id")).map_err(Trouble::Wrong)
 }
 
-fn unreadable(reason: impl Into<String>) -> Trouble {
+pub(super) fn unreadable(reason: impl Into<String>) -> Trouble {
     Trouble::Fault(ServeFault::Unavailable(reason.into()))
 }
 
-fn answer(told: Result<Option<String>, Trouble>, call: &Call) -> Response {
+pub(super) fn answer(told: Result<Option<String>, Trouble>, call: &Call) -> Response {
     match told {
         Err(reason) => trouble(&reason),
         Ok(None) => error(StatusCode::NOT_FOUND, "id", "there is none with this id"),
