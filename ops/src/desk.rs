@@ -11,7 +11,10 @@ use crate::reach::Reach;
 use clap::Args;
 use fen_book::{AccountId, BusinessDate, Position, Transfer};
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
-use fen_ledger::{Account, AccountFilter, Direction, LoanId, Statement, StatementAsked};
+use fen_ledger::{
+    Account, AccountFilter, AccountSearch, Direction, LoanId, Period, Statement, StatementAsked,
+    TransferSearch, TurnoverAsked, Turnovers,
+};
 use std::path::{Path, PathBuf};
 
 /// What look-ups ask of the books.
@@ -32,6 +35,22 @@ pub(crate) trait Desk {
     fn portfolio(&self) -> Result<Portfolio, Failure>;
     /// The sums of accounts, by ledger and code: now, or at the end of a business date.
     fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure>;
+    /// A page of the transfers that a search finds, and the cursor of the next one.
+    fn find_transfers(
+        &self,
+        search: &TransferSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Transfer>, Option<String>), Failure>;
+    /// The same of accounts.
+    fn find_accounts(
+        &self,
+        search: &AccountSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Account>, Option<String>), Failure>;
+    /// Sums and counts by ledger and code.
+    fn turnover(&self, asked: &TurnoverAsked) -> Result<Turnovers, Failure>;
     /// How far day-end is.
     fn day_end_status(&self) -> Result<DayEndStatus, Failure>;
     /// Takes one chunk of the way to the end of a day.

@@ -11,8 +11,10 @@ use crate::reach::{Reach, failure, wait};
 use clap::Args;
 use fen_api::{records, wire};
 use fen_json::report;
-use fen_ledger::{FeedAsked, FeedPosition};
+use fen_ledger::{FeedAsked, FeedPosition, Ledger};
+use fen_store::disk::{OpenFault, RealDisk};
 use std::path::Path;
+use std::time::Duration;
 
 /// Prints what happened since a position as NDJSON: accounts opened, transfers, expiries, spent ids.
 #[derive(Args, Debug)]
@@ -22,7 +24,8 @@ use std::path::Path;
   fen feed --data ./books --ledger 156 --code 9101
   fen feed --endpoint 127.0.0.1:7001 --certificates fen-dev --follow
 
-Of a cluster each shard's changes come in its own order; a position names every shard's. Where a node goes away in
+Of a data directory --follow tells what is new whenever nobody else holds the directory open, and waits meanwhile. Of a
+cluster each shard's changes come in its own order; a position names every shard's. Where a node goes away in
 mid-stream, the next one goes on behind the last page.
 
 Every line is {\"position\", \"change\", \"account\" or \"transfer\"}; changes are opened, transfer, expired and burned.
@@ -31,7 +34,7 @@ feed goes on behind it; the command then exits 1.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     books: Books,
-    /// Wait for what comes, instead of ending when all is told; with --endpoint.
+    /// Wait for what comes, instead of ending when all is told.
     #[arg(long)]
     follow: bool,
     /// The position of the last line that was dealt with.
@@ -63,10 +66,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn of_directory(arguments: &Arguments, data: &Path) -> Result<Exit, Failure> {
-    if arguments.follow {
-        return Err(Failure::usage("--follow: a data directory changes only while no feed holds it open")
-            .mend("follow a running cluster with --endpoint, or ask again with --from"));
-    }
     let from = arguments.from.as_deref().map_or(Ok(FeedPosition::BEGIN), str::parse);
     let from = from.map_err(|fault| Failure::usage(format!("--from: {fault}")))?;
     let mut asked = FeedAsked {
@@ -76,12 +75,40 @@ fn of_directory(arguments: &Arguments, data: &Path) -> Result<Exit, Failure> {
         code: arguments.code,
         product: arguments.product,
     };
-    let ledger = open_existing(data)?;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
+    let (mut exit, mut has_missed) = (Exit::Done, false);
+    loop {
+        // Opened anew each time, so that others can write between.
+        match open_existing(data) {
+            Ok(ledger) => {
+                has_missed = false;
+                if tell(&ledger, &mut asked, &mut left)? == Exit::Refused {
+                    exit = Exit::Refused;
+                }
+            }
+            // Held by somebody else, or let go of just now.
+            Err(_) if arguments.follow && data.is_dir() && (is_held(data) || !has_missed) => {
+                has_missed = true;
+                std::thread::sleep(LOOK_EVERY);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        }
+        if left == 0 || !arguments.follow {
+            return Ok(exit);
+        }
+        while RealDisk::last_holder(data).is_none_or(|holder| holder == std::process::id()) {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Tells all that there is from a position on.
+fn tell(ledger: &Ledger, asked: &mut FeedAsked, left: &mut u64) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
-    while left > 0 {
-        asked.limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-        let page = ledger.feed(&asked).map_err(|fault| refused_or_broken(&fault))?;
+    while *left > 0 {
+        asked.limit = u32::try_from(*left).unwrap_or(PAGE).min(PAGE);
+        let page = ledger.feed(asked).map_err(|fault| refused_or_broken(&fault))?;
         let mut out = String::new();
         for (position, change) in &page.changes {
             report::feed::change(&mut out, &position.to_string(), change);
@@ -92,13 +119,21 @@ fn of_directory(arguments: &Arguments, data: &Path) -> Result<Exit, Failure> {
             exit = Exit::Refused;
         }
         say(&out)?;
-        left -= u64::try_from(page.changes.len()).unwrap_or(left).min(left);
+        *left -= u64::try_from(page.changes.len()).unwrap_or(*left).min(*left);
         asked.from = page.next;
         if page.is_end {
             break;
         }
     }
     Ok(exit)
+}
+
+/// How often a directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Whether somebody else holds the directory open.
+fn is_held(data: &Path) -> bool {
+    matches!(RealDisk::open(data), Err(OpenFault::Locked { .. }))
 }
 
 async fn of_cluster(arguments: &Arguments, reach: &Reach) -> Result<Exit, Failure> {

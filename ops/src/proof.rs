@@ -1,6 +1,6 @@
 //! `fen proof`: signed digests of a ledger's history, and proofs that others check alone.
 //!
-//! `make` and `digest` need the data directory; `check` needs a file and a public key, nothing else. What the files
+//! `make` and `digest` need the data directory, or a running cluster; `check` needs a file and a public key, nothing else. What the files
 //! look like, byte by byte, is in `ledger/proof/FORMAT.md`.
 //!
 //! **Invariants.** The signing key is a file of the operator's own and is never copied into the data directory. A
@@ -11,6 +11,7 @@ mod digest;
 mod kept;
 mod key;
 mod make;
+mod shards;
 
 pub(crate) use kept::faults_of_kept;
 

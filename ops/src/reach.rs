@@ -52,18 +52,9 @@ impl Reach {
 }
 
 fn read(folder: &Path) -> Result<ClientSecurity, Failure> {
-    let text = |name: &str| {
-        let path = folder.join(name);
-        std::fs::read_to_string(&path).map_err(|error| {
-            Failure::unreachable(format!("{}: {error}", path.display()))
-                .mend("name the folder that holds authority.pem, client.pem and client.key")
-        })
-    };
-    Ok(ClientSecurity {
-        authority: text("authority.pem")?,
-        certificate: text("client.pem")?,
-        key: text("client.key")?,
-        server_name: fen_net::NODES_NAME.to_owned(),
+    ClientSecurity::in_folder(folder, fen_net::NODES_NAME).map_err(|reason| {
+        Failure::unreachable(reason)
+            .mend("name the folder that holds authority.pem, client.pem and client.key")
     })
 }
 

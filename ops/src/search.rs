@@ -2,20 +2,19 @@
 //!
 //! Tested by `ops/tests/search.rs`.
 
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
-use crate::faults::{open_existing, refused_or_broken};
 use crate::ids;
 use crate::print::{self, Column};
 use clap::{Args, Subcommand};
-use fen_json::reply::Answer;
+use fen_json::{ranges, report};
 use fen_ledger::search::{Bounds, FOUND_MAX};
 use fen_ledger::{
-    Account, AccountFlags, AccountId, AccountSearch, Amount, BusinessDate, Code, Direction, Ledger,
-    LedgerCode, Stamp, TimeoutSeconds, Transfer, TransferFlags, TransferId, TransferSearch,
+    Account, AccountFlags, AccountId, AccountSearch, Amount, BusinessDate, Code, Direction, LedgerCode,
+    Period, TimeoutSeconds, Transfer, TransferFlags, TransferId, TransferSearch,
 };
 use fen_terms::Day;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 /// Finds transfers or accounts by their fields; all that is asked for must hold.
 #[derive(Args, Debug)]
@@ -25,9 +24,11 @@ use std::path::PathBuf;
   fen search transfers --data ./books --code 9100..9199 --flag pending --limit 20
   fen search accounts --data ./books --customer 77
   fen search accounts --data ./books --credits-posted 1.. --flag closed
+  fen search transfers --endpoint 127.0.0.1:7001 --certificates fen-dev --reference 0xab12
 
 A range is LOW..HIGH with both ends, LOW.., ..HIGH, or one value. Amounts are in minor units, ids as everywhere. A full
-page ends with the stamp after which the next one begins: give it as --after.")]
+page ends with the cursor of the next one: give it as --after. On a cluster a transfer between two shards is told as
+they have booked it: a reservation against a clearing account and its end, and the leg out of clearing.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -44,18 +45,17 @@ enum What {
 /// Which page of what is found, and where to look.
 #[derive(Args, Debug)]
 struct Page {
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    books: Books,
     /// Newest first.
     #[arg(long)]
     newest: bool,
     /// At most so many.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(FOUND_MAX)))]
     limit: u32,
-    /// The page behind the one that ended with this stamp.
-    #[arg(long, value_name = "STAMP")]
-    after: Option<u64>,
+    /// The page behind the one that printed this cursor.
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
     /// The first business date (of booking; of opening).
     #[arg(long, value_name = "DATE", value_parser = ids::day)]
     from: Option<Day>,
@@ -68,22 +68,22 @@ struct Page {
 #[derive(Args, Debug)]
 struct Shared {
     /// Its id.
-    #[arg(long, value_name = "RANGE", value_parser = wide)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::ids)]
     id: Option<Bounds<u128>>,
     /// `user_data_128`: the client's reference, or the loan whose event posted it.
-    #[arg(long, value_name = "RANGE", value_parser = wide)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::ids)]
     reference: Option<Bounds<u128>>,
     /// The client's own.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u64>)]
     user_data_64: Option<Bounds<u64>>,
     /// The client's own.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u32>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u32>)]
     user_data_32: Option<Bounds<u32>>,
     /// Currency or asset.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u32>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u32>)]
     ledger: Option<Bounds<u32>>,
     /// Its code.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u16>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u16>)]
     code: Option<Bounds<u16>>,
     /// A flag that it must have; may be given again.
     #[arg(long, value_name = "FLAG")]
@@ -109,13 +109,13 @@ struct Transfers {
     #[arg(long, value_parser = ids::id)]
     credit: Option<u128>,
     /// How much.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u128>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u128>)]
     amount: Option<Bounds<u128>>,
     /// What it posts or voids.
-    #[arg(long, value_name = "RANGE", value_parser = wide)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::ids)]
     pending: Option<Bounds<u128>>,
     /// How many seconds it reserves.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u32>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u32>)]
     timeout: Option<Bounds<u32>>,
 }
 
@@ -129,60 +129,17 @@ struct Accounts {
     #[arg(long)]
     customer: Option<u64>,
     /// Reserved debits.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u128>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u128>)]
     debits_pending: Option<Bounds<u128>>,
     /// Posted debits.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u128>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u128>)]
     debits_posted: Option<Bounds<u128>>,
     /// Reserved credits.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u128>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u128>)]
     credits_pending: Option<Bounds<u128>>,
     /// Posted credits.
-    #[arg(long, value_name = "RANGE", value_parser = whole::<u128>)]
+    #[arg(long, value_name = "RANGE", value_parser = ranges::whole::<u128>)]
     credits_posted: Option<Bounds<u128>>,
-}
-
-/// A range in writing: `LOW..HIGH`, both ends and each optional, or one value.
-fn range<T: PartialOrd + Copy>(
-    text: &str,
-    lowest: T,
-    highest: T,
-    one: impl Fn(&str) -> Result<T, String>,
-) -> Result<Bounds<T>, String> {
-    let Some((low, high)) = text.split_once("..") else { return one(text).map(Bounds::only) };
-    let low = if low.is_empty() { lowest } else { one(low)? };
-    let high = if high.is_empty() { highest } else { one(high)? };
-    if high < low {
-        return Err(format!("{text}: it ends before it begins; write the lower end first"));
-    }
-    Ok((low..=high).into())
-}
-
-fn wide(text: &str) -> Result<Bounds<u128>, String> {
-    range(text, 0, u128::MAX, ids::id)
-}
-
-/// What a whole number may be at most.
-trait Highest {
-    const HIGHEST: Self;
-}
-
-macro_rules! highest {
-    ($($kind:ty),*) => {
-        $(impl Highest for $kind {
-            const HIGHEST: Self = Self::MAX;
-        })*
-    };
-}
-highest!(u16, u32, u64, u128);
-
-fn whole<T>(text: &str) -> Result<Bounds<T>, String>
-where
-    T: std::str::FromStr + Highest + Default + PartialOrd + Copy,
-{
-    range(text, T::default(), T::HIGHEST, |number| {
-        number.parse().map_err(|_| format!("{number:?} is no whole number that this field can have"))
-    })
 }
 
 fn flags<T: Copy>(
@@ -191,13 +148,7 @@ fn flags<T: Copy>(
     none: T,
     with: impl Fn(T, T) -> T,
 ) -> Result<T, Failure> {
-    names.iter().try_fold(none, |all, name| {
-        let flag = known.iter().find(|(known, _)| known == name).map(|(_, flag)| *flag);
-        flag.map(|flag| with(all, flag)).ok_or_else(|| {
-            let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            Failure::usage(format!("there is no flag {name:?}")).mend(format!("one of {}", known.join(", ")))
-        })
-    })
+    ranges::flags(names.iter().map(String::as_str), known, none, with).map_err(Failure::usage)
 }
 
 fn bounds<T: PartialOrd + Copy, U: PartialOrd + Copy>(
@@ -212,21 +163,15 @@ impl Page {
         if self.newest { Direction::NewestFirst } else { Direction::OldestFirst }
     }
 
-    /// The stamps of the days asked for that are not told yet.
-    fn stamps(&self, ledger: &Ledger) -> Result<Bounds<Stamp>, Failure> {
-        let begin = |day: Day| {
-            let begin = ledger.begin_of(BusinessDate::new(day.number()));
-            begin.map_err(|fault| refused_or_broken(&fault))
-        };
-        let mut low = self.from.map_or(Ok(Stamp::ZERO), begin)?;
-        let behind = self.to.and_then(|day| day.plus_days(1)).map(begin).transpose()?;
-        let mut high = behind.map_or(Stamp::MAX, |behind| Stamp::new(behind.get().saturating_sub(1)));
-        match self.after {
-            Some(after) if self.newest => high = high.min(Stamp::new(after.saturating_sub(1))),
-            Some(after) => low = low.max(Stamp::new(after.saturating_add(1))),
-            None => {}
+    /// The days asked for.
+    fn period(&self) -> Period {
+        let date = |day: Day| BusinessDate::new(day.number());
+        match (self.from, self.to) {
+            (None, None) => Period::All,
+            (from, to) => {
+                Period::Booked { first: date(from.unwrap_or(Day::MIN)), last: date(to.unwrap_or(Day::MAX)) }
+            }
         }
-        Ok((low..=high).into())
     }
 }
 
@@ -243,7 +188,6 @@ fn transfers(asked: &Transfers, json: bool) -> Result<Exit, Failure> {
     let flags =
         |names: &[String]| flags(names, &TransferFlags::NAMES, TransferFlags::NONE, TransferFlags::with);
     let (with, without) = (flags(&shared.flag)?, flags(&shared.without)?);
-    let ledger = open_existing(&page.data)?;
     let search = TransferSearch {
         id: bounds(shared.id.as_ref(), TransferId::new),
         debit_account_id: asked.debit.map(AccountId::new),
@@ -259,14 +203,15 @@ fn transfers(asked: &Transfers, json: bool) -> Result<Exit, Failure> {
         code: bounds(shared.code.as_ref(), Code::new),
         flags: with,
         flags_without: without,
-        timestamp: page.stamps(&ledger)?,
         direction: page.direction(),
         limit: page.limit,
+        ..TransferSearch::default()
     };
-    let found = ledger.search_transfers(&search).map_err(|fault| refused_or_broken(&fault))?;
-    let next = next_page(page, &found, |transfer| transfer.timestamp);
+    let desk = page.books.desk()?;
+    let (found, next) = desk.find_transfers(&search, &page.period(), page.after.as_deref())?;
     if json {
-        return say_json("transfers", &found, next);
+        say(&(report::found("transfers", &found, next.as_deref()) + "\n"))?;
+        return Ok(Exit::Done);
     }
     let columns = [
         Column::Figure("stamp"),
@@ -297,7 +242,6 @@ fn accounts(asked: &Accounts, json: bool) -> Result<Exit, Failure> {
     let Accounts { page, shared, .. } = asked;
     let flags = |names: &[String]| flags(names, &AccountFlags::NAMES, AccountFlags::NONE, AccountFlags::with);
     let (with, without) = (flags(&shared.flag)?, flags(&shared.without)?);
-    let ledger = open_existing(&page.data)?;
     let search = AccountSearch {
         id: bounds(shared.id.as_ref(), AccountId::new),
         customer: asked.customer,
@@ -312,14 +256,15 @@ fn accounts(asked: &Accounts, json: bool) -> Result<Exit, Failure> {
         code: bounds(shared.code.as_ref(), Code::new),
         flags: with,
         flags_without: without,
-        timestamp: page.stamps(&ledger)?,
         direction: page.direction(),
         limit: page.limit,
+        ..AccountSearch::default()
     };
-    let found = ledger.search_accounts(&search).map_err(|fault| refused_or_broken(&fault))?;
-    let next = next_page(page, &found, |account| account.timestamp);
+    let desk = page.books.desk()?;
+    let (found, next) = desk.find_accounts(&search, &page.period(), page.after.as_deref())?;
     if json {
-        return say_json("accounts", &found, next);
+        say(&(report::found("accounts", &found, next.as_deref()) + "\n"))?;
+        return Ok(Exit::Done);
     }
     let columns = [
         Column::Figure("stamp"),
@@ -349,32 +294,12 @@ fn accounts(asked: &Accounts, json: bool) -> Result<Exit, Failure> {
     say_table(&columns, found.iter().map(row).collect(), next)
 }
 
-/// Where the page behind a full one begins.
-fn next_page<T>(page: &Page, found: &[T], stamp: impl Fn(&T) -> Stamp) -> Option<Stamp> {
-    let is_full = found.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
-    found.last().filter(|_| is_full).map(stamp)
-}
-
 fn named<T: Copy>(names: &[(&'static str, T)], has: impl Fn(T) -> bool) -> String {
     let names: Vec<&str> = names.iter().filter(|(_, flag)| has(*flag)).map(|(name, _)| *name).collect();
     names.join(" ")
 }
 
-fn say_json<T: Answer>(what: &str, found: &[T], next: Option<Stamp>) -> Result<Exit, Failure> {
-    let mut out = format!("{{\"{what}\":[");
-    for (place, one) in found.iter().enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        one.write(&mut out);
-    }
-    let next = next.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
-    writeln!(out, "],\"next\":{next}}}").expect("writing to a string cannot fail");
-    say(&out)?;
-    Ok(Exit::Done)
-}
-
-fn say_table(columns: &[Column], rows: Vec<Vec<String>>, next: Option<Stamp>) -> Result<Exit, Failure> {
+fn say_table(columns: &[Column], rows: Vec<Vec<String>>, next: Option<String>) -> Result<Exit, Failure> {
     let mut out = if rows.is_empty() { "nothing found\n".to_owned() } else { print::table(columns, rows) };
     if let Some(next) = next {
         writeln!(out, "the next page: --after {next}").expect("writing to a string cannot fail");

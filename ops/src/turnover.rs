@@ -2,15 +2,14 @@
 //!
 //! Tested by `ops/tests/feed.rs`.
 
+use crate::desk::Books;
 use crate::exit::{Exit, Failure, say};
-use crate::faults::{broken, open_existing};
 use crate::ids;
 use crate::print::{self, Column, count};
 use clap::Args;
-use fen_ledger::{AccountId, BusinessDate, Period, Split, Total, Turnover, TurnoverAsked, Turnovers};
+use fen_json::report;
+use fen_ledger::{AccountId, BusinessDate, Period, Split, Total, TurnoverAsked, Turnovers};
 use fen_terms::Day;
-use serde_json::json;
-use std::path::PathBuf;
 
 /// Sums and counts of transfers by ledger and code, over a period or day by day.
 #[derive(Args, Debug)]
@@ -18,13 +17,13 @@ use std::path::PathBuf;
   fen turnover --data ./books --from 2026-03-01 --to 2026-03-31
   fen turnover --data ./books --by-day --code 9101
   fen turnover --data ./books --account 1001
+  fen turnover --endpoint 127.0.0.1:7001 --certificates fen-dev --from 2026-03-01 --to 2026-03-31
 
-Dates are business dates of booking, both inclusive. Exits 1 where a piece of history is damaged: it is named, and the
+On a cluster a transfer between two shards counts once, on the day of its post. Dates are business dates of booking, both inclusive. Exits 1 where a piece of history is damaged: it is named, and the
 rest is counted.")]
 pub(crate) struct Arguments {
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    books: Books,
     /// The first business date.
     #[arg(long, value_name = "DATE", value_parser = ids::day)]
     from: Option<Day>,
@@ -60,32 +59,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         period,
         split: if arguments.by_day { Split::Days } else { Split::Whole },
     };
-    let found = open_existing(&arguments.data)?.turnover(&asked).map_err(|fault| broken(&fault))?;
+    let found = arguments.books.desk()?.turnover(&asked)?;
     for fault in &found.faults {
         eprintln!("fen: {fault}");
     }
-    say(&if json { in_json(&found) } else { in_words(&found) })?;
+    say(&if json { report::turnover(&found) + "\n" } else { in_words(&found) })?;
     Ok(if found.faults.is_empty() { Exit::Done } else { Exit::Refused })
-}
-
-fn date(line: &Turnover) -> Option<String> {
-    line.date.map(fen_json::report::date)
-}
-
-fn in_json(found: &Turnovers) -> String {
-    let line = |line: &Turnover| {
-        json!({
-            "date": date(line),
-            "ledger": line.ledger,
-            "code": line.code,
-            "posted_count": line.posted_count,
-            "posted": line.posted.to_string(),
-            "reserved_count": line.reserved_count,
-            "reserved": line.reserved.to_string(),
-        })
-    };
-    let faults: Vec<String> = found.faults.iter().map(ToString::to_string).collect();
-    json!({ "lines": found.lines.iter().map(line).collect::<Vec<_>>(), "faults": faults }).to_string() + "\n"
 }
 
 fn in_words(found: &Turnovers) -> String {
@@ -103,7 +82,7 @@ fn in_words(found: &Turnovers) -> String {
     };
     let rows = found.lines.iter().map(|line| {
         vec![
-            date(line).unwrap_or_default(),
+            line.date.map(report::date).unwrap_or_default(),
             print::currency(line.ledger),
             line.code.to_string(),
             count(line.posted_count),

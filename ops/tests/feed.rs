@@ -6,7 +6,9 @@ mod fen;
 
 use fen::{Session, code, err, out, run, text};
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn books(data: &Path) {
     let mut session = Session::start(&["--data", text(data)]);
@@ -74,4 +76,28 @@ fn a_feed_a_turnover_and_a_past_trial_balance() {
         assert_eq!((exit, &found["balanced"]), (0, &json!(true)));
         assert_eq!(found["lines"][0]["debits"], json!(debits), "{as_of}");
     }
+}
+
+#[test]
+fn who_follows_a_directory_hears_what_others_write_to_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    books(data);
+    let mut follower = fen::fen(&["feed", "--follow", "--limit", "6", "--data", text(data)])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&told.next().unwrap().unwrap()).unwrap();
+    let before: Vec<Value> = (0..5).map(|_| next()).collect();
+    assert_eq!(before[4]["change"], json!("transfer"));
+    // The follower may just be looking: whoever writes asks again.
+    let account = br#"{"op":"create_accounts","events":[{"id":77,"ledger":156,"code":1}]}"#;
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while code(&run(&["exec", "--data", text(data)], account)) != 0 {
+        assert!(Instant::now() < deadline, "the directory comes free");
+        std::thread::yield_now();
+    }
+    assert_eq!(next()["account"]["id"], json!("77"));
+    assert_eq!(follower.wait().unwrap().code(), Some(0), "the limit is reached");
 }

@@ -98,6 +98,28 @@ async fn people_and_tools_call_it_in_json() {
     assert!(status == 200 && head.contains("application/x-ndjson"), "{head}");
     assert!(lines.contains("\"change\":\"transfer\",\"transfer\":{\"id\":\"9\""), "{lines}");
     assert_eq!(get(&at, "/v1/feed?form=1").1["error"]["field"], "form");
+    let found = get(&at, "/v1/search/transfers?account=2&amount=90000..&newest=true").1;
+    assert_eq!((&found["transfers"][0]["id"], &found["next"]), (&json!("9"), &Value::Null), "{found}");
+    let page = get(&at, "/v1/search/accounts?code=1&limit=1").1;
+    let after = page["next"].as_str().unwrap();
+    assert_eq!(get(&at, &format!("/v1/search/accounts?code=1&after={after}")).1["accounts"][0]["id"], "2");
+    assert_eq!(get(&at, "/v1/search/transfers?after=5").0, 400);
+    assert_eq!(get(&at, "/v1/search/transfers?flags=pendig").1["error"]["field"], "flags");
+    let sums = get(&at, "/v1/turnover?code=1&account=2").1;
+    assert_eq!(
+        (&sums["lines"][0]["posted"], &sums["lines"][0]["posted_count"]),
+        (&json!("90000"), &json!(1))
+    );
+    let (status, head, rows) = request(&at, "GET", "/v1/export/transfers?account=1", "", "");
+    assert!(status == 200 && head.contains("text/csv") && rows.contains("number,id,kind"), "{head}");
+    assert!(request(&at, "GET", "/v1/export/accounts", "", "").2.contains("id,ledger,code"));
+    let heads = get(&at, "/v1/proof/heads").1;
+    let records = heads["heads"][0]["records"].as_u64().unwrap();
+    let proof = get(&at, &format!("/v1/proof/inclusion?shard=1&transfer=9&records={records}")).1;
+    assert_eq!((&proof["root"], &proof["covered"]), (&heads["heads"][0]["root"], &json!(true)), "{proof}");
+    let growth = get(&at, &format!("/v1/proof/consistency?shard=1&older=1&newer={records}")).1;
+    assert_eq!(growth["newer_root"], heads["heads"][0]["root"]);
+    assert_eq!(get(&at, "/v1/proof/inclusion?shard=7&transfer=9&records=1").0, 400);
     assert!(
         request(&at, "GET", "/metrics", "", "").2.contains("fen_crossings_open{node=\"1\",group=\"1\"} 0")
     );

@@ -110,7 +110,7 @@ fn a_cluster_answers_as_one_ledger_does() {
 }
 
 /// What is looked up, in an order that closes two more days half-way.
-const LOOK_UPS: [&str; 20] = [
+const LOOK_UPS: [&str; 32] = [
     "account 92233720368547758081",
     "account 92233720368547758081 --entries 2",
     "account 340282366920938463444927863358058659841",
@@ -131,6 +131,18 @@ const LOOK_UPS: [&str; 20] = [
     "trial-balance",
     "portfolio",
     "portfolio --product 1",
+    "turnover --code 7",
+    "turnover --code 8 --by-day",
+    "turnover --account 92233720368547758081",
+    "turnover --account 340282366920938463444927863358058659841 --from 2020-01-01",
+    "turnover --to 2020-01-01",
+    "search transfers --account 92233720368547758081 --newest",
+    "search transfers --code 7..8 --amount 20.. --without pending",
+    "search transfers --reference 50",
+    "search transfers --debit 340282366920938463444927863358058659841 --flag pending",
+    "search accounts --customer 5",
+    "search accounts --code 2.. --ledger 156 --debits-posted 1.. --newest --id ..340282366920938463444927863358058659841",
+    "search accounts --id 340282366920938463444927863358058659841 --debits-posted 1..",
 ];
 
 /// Each shard rounds by itself what its loans earned and did not bill: on several the sums may be others by a fen, which
@@ -162,11 +174,13 @@ fn look_ups_are_alike(nodes: &Nodes, data: &str, endpoints: &str, in_shards: boo
         }
     }
     pages_are_alike(nodes, data, endpoints);
+    exports_and_proofs(nodes, data, endpoints);
     for (asked, said) in [
         ("account 9", "there is no account 9"),
         ("loan 52", "there is no loan 52"),
         ("statement --loan 52", "there is no loan 52"),
         ("statement 92233720368547758081 --after 00", "cursor"),
+        ("search transfers --after 00", "cursor"),
     ] {
         let words: Vec<&str> = asked.split(' ').chain(["--endpoint", endpoints]).collect();
         let output = nodes.run(&words);
@@ -196,4 +210,58 @@ fn pages_are_alike(nodes: &Nodes, data: &str, endpoints: &str) {
         }
         assert_eq!(without_stamps(&whole)["lines"], serde_json::Value::Array(lines));
     }
+}
+
+/// What leaves the house: rows, and proofs that are checked without the cluster.
+fn exports_and_proofs(nodes: &Nodes, data: &str, endpoints: &str) {
+    // Who was paid how much; records without their stamps, numbers and shards.
+    let rows = |place: [&str; 2], words: &[&str]| {
+        let table = nodes.done(&[&["export"], &place[..], words].concat());
+        let head: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+        let kept = |name: &&str| !["number", "timestamp", "shard", "id", "flags"].contains(name);
+        let mut rows: Vec<Vec<String>> = table
+            .lines()
+            .skip(1)
+            .map(|row| {
+                let fields = head.iter().zip(row.split(','));
+                fields.filter(|(name, _)| kept(name)).map(|(_, field)| field.to_owned()).collect()
+            })
+            .collect();
+        rows.sort_unstable();
+        rows
+    };
+    let (anna, mine) = ("92233720368547758081", ["--account", "92233720368547758081"]);
+    let alone = rows(["--data", data], &mine);
+    assert!(alone.len() > 3 && alone == rows(["--endpoint", endpoints], &mine), "{alone:?}");
+    let accounts = ["--what", "accounts", "--account", anna];
+    assert_eq!(rows(["--data", data], &accounts), rows(["--endpoint", endpoints], &accounts));
+
+    nodes.done(&["proof", "key", "--name", "bank.example/retail", "--out", "retail.key"]);
+    let of_all = ["--endpoint", endpoints, "--digests", "digests"];
+    let sign = |words: &[&str]| {
+        nodes.done(&[&["proof", "digest", "--key", "retail.key"], &of_all[..], words].concat())
+    };
+    let first = sign(&[]);
+    assert!(first.contains("bank.example/retail/shard/1: "), "{first}");
+    nodes.done(&[&["proof", "make", "--transfer", "1", "--out", "1.proof"], &of_all[..]].concat());
+    let checked = nodes.done(&["proof", "check", "1.proof", "--key", "retail.key.pub"]);
+    assert!(checked.contains("amount 1.00 CNY") || checked.contains("transfer 1\n"), "{checked}");
+    // Every digest that was given away is checked by the same command.
+    for path in first.lines().skip(1).step_by(2) {
+        nodes.done(&["proof", "check", path, "--key", "retail.key.pub"]);
+    }
+    let text = std::fs::read_to_string(nodes.folder().join("1.proof")).unwrap();
+    std::fs::write(nodes.folder().join("2.proof"), text.replace("index ", "index 1")).unwrap();
+    assert_eq!(nodes.run(&["proof", "check", "2.proof", "--key", "retail.key.pub"]).status.code(), Some(1));
+    let missing = nodes.run(&[&["proof", "make", "--transfer", "4711"], &of_all[..]].concat());
+    assert_eq!(missing.status.code(), Some(1), "{}", String::from_utf8_lossy(&missing.stderr));
+    // Nothing happened since: the same digest, under the same name.
+    assert_eq!(sign(&["--books"]), first);
+    let one = first.lines().nth(1).unwrap();
+    let grown =
+        ["proof", "make", "--from", one, "--to", one, "--out", "growth.proof", "--endpoint", endpoints];
+    nodes.done(&grown);
+    nodes.done(&["proof", "check", "growth.proof", "--key", "retail.key.pub"]);
+    let moved = nodes.done(&["archive", "--before", "2020-01-01", "--endpoint", endpoints]);
+    assert!(moved.contains("shard 1, node 1: 0 segments moved"), "{moved}");
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask check | fix | bless | sim | chaos`: one command for each habit, the same on a laptop and in CI.
+//! `cargo xtask check | fix | bless | sim | chaos | exports`: one command for each habit, the same on a laptop and in CI.
 //!
-//! It only calls cargo, step by step, and stops at the first step that fails. It has no dependency, so that it is
+//! It only calls cargo (and Python, for tools that read exports), step by step, and stops at the first step that fails. It has no dependency, so that it is
 //! built in a moment.
 
 use std::process::{Command, ExitCode};
@@ -17,7 +17,9 @@ usage: cargo xtask check     format, lints, tests and docs, as CI runs them
                              plants each known bug and says after how many seeds it was found
        cargo xtask chaos [--minutes N] [--rounds N] [--seed S] [--shards N]
                              real processes of a cluster, killed, stopped and replaced under load, for an hour where
-                             nothing is said; after each round everything is added up again";
+                             nothing is said; after each round everything is added up again
+       cargo xtask exports   DuckDB and pandas (installed into target/python from PyPI) read what fen and fen-parquet
+                             export, and add it up to the trial balance";
 
 /// One call of cargo.
 struct Step {
@@ -94,6 +96,37 @@ fn torment(arguments: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Lets the tools of others read what is exported.
+fn read_exports() -> ExitCode {
+    let steps: [(&str, &[&str]); 4] = [
+        ("python3", &["-m", "venv", "target/python"]),
+        ("target/python/bin/pip", &["install", "--quiet", "-r", "ops/export/check/requirements.txt"]),
+        (env!("CARGO"), &["build", "--locked", "--package", "fen", "--package", "fen-parquet"]),
+        (
+            "target/python/bin/python",
+            &[
+                "ops/export/check/tools.py",
+                "--fen",
+                "target/debug/fen",
+                "--parquet",
+                "target/debug/fen-parquet",
+            ],
+        ),
+    ];
+    for (program, arguments) in steps {
+        eprintln!("{program} {}", arguments.join(" "));
+        match Command::new(program).args(arguments).status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => return ExitCode::from(1),
+            Err(error) => {
+                eprintln!("{program} cannot be started: {error}");
+                return ExitCode::from(3);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some((first, rest)) = arguments.split_first()
@@ -105,6 +138,9 @@ fn main() -> ExitCode {
         && first == "chaos"
     {
         return torment(rest);
+    }
+    if arguments.first().is_some_and(|first| first == "exports") {
+        return read_exports();
     }
     let steps = match arguments.first().map(String::as_str) {
         Some("check") => CHECK,

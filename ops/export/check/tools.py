@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Reads exports with DuckDB and pandas, and holds their sums against the trial balance of the same books.
 
-    python3 -m venv venv && venv/bin/pip install duckdb pandas pyarrow
-    venv/bin/python tools.py --fen ../../../target/release/fen --parquet ../../../target/release/fen-parquet
+    cargo xtask exports
 
 Makes books of its own in a temporary directory: two currencies, reservations posted in part, voided and open, and an
 amount beyond 64 bits.
@@ -86,6 +85,16 @@ def check_pandas(frame, records, totals):
         assert sum(int(amount) for amount in amounts) == debits_posted
 
 
+def check_accounts(totals):
+    with duckdb.connect() as db:
+        sums = "select ledger, sum(debits_posted::hugeint), sum(credits_posted::hugeint), sum(debits_pending::hugeint)"
+        found = db.execute(f"{sums} from read_csv('accounts.csv') group by 1").fetchall()
+        assert len(found) == len(totals), found
+        for ledger, debits_posted, credits_posted, debits_pending in found:
+            assert (int(debits_posted), int(debits_pending)) == totals[ledger], (ledger, found)
+            assert int(credits_posted) == int(debits_posted), (ledger, found)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--fen", required=True)
@@ -97,10 +106,12 @@ def main():
         os.chdir(place)
         records = books(fen, arguments.count)
         run(fen, "export", "--data", "books", "--out", "all.csv")
+        run(fen, "export", "--data", "books", "--what", "accounts", "--out", "accounts.csv")
         run(parquet, "--data", "books", "--out", "all.parquet")
         found = json.loads(run(fen, "verify", "--data", "books", "--json"))["ledgers"]
         totals = {line["ledger"]: (int(line["debits_posted"]), int(line["debits_pending"])) for line in found}
         check_duckdb("read_csv('all.csv')", records, totals)
+        check_accounts(totals)
         types = check_duckdb("'all.parquet'", records, totals)
         assert types["amount"] == "DECIMAL(38,0)" and types["timestamp"] == "UBIGINT", types
         check_pandas(pandas.read_csv("all.csv", dtype={"amount": str, "id": str}), records, totals)

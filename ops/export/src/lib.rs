@@ -3,26 +3,34 @@
 //! **Invariants.** A file bears its name only when it is whole: it is written as `NAME.part` and renamed at the end. A
 //! damaged piece of history is told on standard error, the rest is written, and the exit code says that it is not all.
 //!
-//! Amounts are whole numbers of minor units. Ids and `user_data_128` have 128 bits, more than most tools' integers: they
-//! are decimal texts, as in all of Fen's JSON. Tested by `ops/tests/export.rs`, and through the tools of others by `check`.
+//! What a row holds is said in `fen_json::report::export`. Tested by `ops/tests/export.rs`, and through the tools of others by `check`.
 
+mod source;
 mod text;
 
-pub use text::write_csv;
+pub use fen_json::report::export::{ACCOUNT_COLUMNS, TRANSFER_COLUMNS, kind};
+pub use text::{write_accounts, write_transfers};
 
 use clap::{Args, ValueEnum};
 use fen_json::{Json, Path as Place};
-use fen_ledger::export::{ExportAsked, ExportLine, RecordKind};
-use fen_ledger::{AccountId, BusinessDate, Ledger, LedgerCode, Period, Stamp};
+use fen_ledger::export::{ExportAsked, ExportLine};
+use fen_ledger::{Account, AccountId, BusinessDate, LedgerCode, Period, Stamp};
 use fen_terms::Day;
+use source::Source;
 use std::path::{Path, PathBuf};
 
 /// Which records, and where from.
 #[derive(Args, Debug)]
 pub struct Selection {
     /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
+    data: Option<PathBuf>,
+    /// A cluster instead: a node's address for clients, host and port; several, so that one may be down.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with = "data")]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key; else the connection is plaintext.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
     /// The first: a date (2026-03-01), or a stamp in nanoseconds.
     #[arg(long, value_name = "DATE or STAMP")]
     from: Option<Bound>,
@@ -135,71 +143,51 @@ impl Selection {
         })
     }
 
-    /// Hands every record that is asked for to `take`, oldest first.
-    ///
-    /// # Errors
-    /// Any [`ExportFault`].
-    pub fn each(
-        &self,
-        mut take: impl FnMut(&ExportLine) -> Result<(), ExportFault>,
-    ) -> Result<Written, ExportFault> {
-        let asked = ExportAsked {
+    fn asked(&self) -> Result<ExportAsked, ExportFault> {
+        Ok(ExportAsked {
             period: self.period()?,
             ledgers: self.ledger.iter().map(|number| LedgerCode::new(*number)).collect(),
             accounts: self.account.iter().map(|id| AccountId::new(*id)).collect(),
-        };
-        let is_there = std::fs::read_dir(&self.data).is_ok_and(|mut items| items.next().is_some());
-        if !is_there {
-            return Err(file_fault(&self.data, &"there are no books in it; name the directory of a ledger"));
+        })
+    }
+
+    fn source(&self) -> Result<Source, ExportFault> {
+        match &self.data {
+            Some(data) => Source::directory(data),
+            None => Source::cluster(&self.endpoint, self.certificates.as_deref()),
         }
-        let ledger = Ledger::open(&self.data).map_err(|fault| file_fault(&self.data, &fault))?;
-        let export = ledger.export(asked).map_err(|fault| file_fault(&self.data, &fault))?;
-        let mut written = Written::default();
-        for line in export {
-            match line {
-                Ok(line) => {
-                    take(&line)?;
-                    written.records += 1;
-                }
-                Err(fault) => {
-                    eprintln!("fen: {fault}");
-                    written.damaged += 1;
-                }
-            }
-        }
-        Ok(written)
+    }
+
+    /// Hands every record that is asked for to `take`, with the shard that booked it: each shard's oldest first.
+    ///
+    /// # Errors
+    /// Any [`ExportFault`].
+    pub fn each(&self, take: Take<'_, ExportLine>) -> Result<Written, ExportFault> {
+        let asked = self.asked()?;
+        self.source()?.each(asked, take)
+    }
+
+    /// Hands every account that is asked for to `take`, as it is when its page is read, in the order of opening: of
+    /// these ledgers, these ids, opened in the period.
+    ///
+    /// # Errors
+    /// Any [`ExportFault`].
+    pub fn each_account(&self, take: Take<'_, Account>) -> Result<Written, ExportFault> {
+        let ExportAsked { period, ledgers, accounts } = self.asked()?;
+        self.source()?.each_account(&period, &mut |shard, account| {
+            let is_asked = (ledgers.is_empty() || ledgers.contains(&account.ledger))
+                && (accounts.is_empty() || accounts.contains(&account.id));
+            if is_asked { take(shard, account).map(|()| true) } else { Ok(false) }
+        })
     }
 }
 
-/// What a row holds, in order.
-pub const COLUMNS: [&str; 17] = [
-    "number",
-    "id",
-    "kind",
-    "debit_account_id",
-    "credit_account_id",
-    "amount",
-    "ledger",
-    "code",
-    "booked_on",
-    "value_on",
-    "timestamp",
-    "pending_id",
-    "timeout",
-    "user_data_128",
-    "user_data_64",
-    "user_data_32",
-    "flags",
-];
+/// What takes the rows: the shard, and what it tells. A ledger in a directory is shard 0.
+pub type Take<'a, T> = &'a mut dyn FnMut(u32, &T) -> Result<(), ExportFault>;
 
-/// The day of a business date.
+/// A day of the books.
 pub fn day(date: BusinessDate) -> Day {
     Day::from_number(date.get()).unwrap_or(Day::MAX)
-}
-
-/// What a record does, as it is written.
-pub fn kind(line: &ExportLine) -> &'static str {
-    RecordKind::of(&line.record).name()
 }
 
 /// The path under which a file is written until it is whole.

@@ -5,7 +5,7 @@
 //! `timestamp` is an unsigned 64-bit count of nanoseconds, unique to its record.
 
 use clap::Parser;
-use fen_export::{COLUMNS, ExportFault, Selection, Written, day, file_fault, kind, part_of};
+use fen_export::{ExportFault, Selection, TRANSFER_COLUMNS, Written, day, file_fault, kind, part_of};
 use fen_ledger::export::ExportLine;
 use parquet::basic::Compression;
 use parquet::data_type::{
@@ -27,6 +27,7 @@ use std::sync::Arc;
     term_width = 0,
     after_help = "Examples:
   fen-parquet --data ./books --out all.parquet
+  fen-parquet --endpoint 127.0.0.1:7001 --certificates fen-dev --out all.parquet
   fen-parquet --data ./books --from 2026-03-01 --to 2026-03-31 --ledger 156 --out march.parquet
   duckdb -c \"select ledger, sum(amount) from 'all.parquet' where kind in ('posted', 'post_pending') group by ledger\"
 
@@ -59,7 +60,11 @@ const SCHEMA: &str = "message transfers {
     REQUIRED INT64 user_data_64 (INTEGER(64, false));
     REQUIRED INT32 user_data_32 (INTEGER(32, false));
     REQUIRED INT32 flags (INTEGER(16, false));
+    REQUIRED INT32 shard (INTEGER(32, false));
 }";
+
+/// The shard that booked a record, and the record.
+type Row = (u32, ExportLine);
 
 /// Records of a row group; their rows are held in memory until it is written.
 const GROUP_RECORDS: usize = 131_072;
@@ -87,20 +92,20 @@ fn write(arguments: &Arguments) -> Result<Written, ExportFault> {
     let kept = file.try_clone().map_err(|error| fault(&error))?;
     let schema = parse_message_type(SCHEMA).map_err(|error| fault(&error))?;
     assert!(
-        schema.get_fields().iter().map(|field| field.name()).eq(COLUMNS),
+        schema.get_fields().iter().map(|field| field.name()).eq(TRANSFER_COLUMNS),
         "the schema has the columns of every export"
     );
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
         .map_err(|error| fault(&error))?;
-    let mut rows: Vec<ExportLine> = Vec::with_capacity(GROUP_RECORDS);
-    let written = arguments.selection.each(|line| {
+    let mut rows: Vec<Row> = Vec::with_capacity(GROUP_RECORDS);
+    let written = arguments.selection.each(&mut |shard, line| {
         if line.record.amount.get() > AMOUNT_MAX {
             let words =
                 format!("transfer {}: its amount has more than 38 digits; export as CSV", line.record.id);
             return Err(ExportFault::Value(words));
         }
-        rows.push(*line);
+        rows.push((shard, *line));
         if rows.len() == GROUP_RECORDS {
             write_group(&mut writer, &rows, &part)?;
             rows.clear();
@@ -119,17 +124,21 @@ fn write(arguments: &Arguments) -> Result<Written, ExportFault> {
 /// The columns of a row group, written one after another.
 struct Group<'a> {
     writer: SerializedRowGroupWriter<'a, File>,
-    rows: &'a [ExportLine],
+    rows: &'a [Row],
     part: &'a Path,
 }
 
 impl Group<'_> {
     fn put<T: DataType>(&mut self, value: impl Fn(&ExportLine) -> T::T) -> Result<(), ExportFault> {
+        let values: Vec<T::T> = self.rows.iter().map(|(_, line)| value(line)).collect();
+        self.put_all::<T>(&values)
+    }
+
+    fn put_all<T: DataType>(&mut self, values: &[T::T]) -> Result<(), ExportFault> {
         let fault = |error: parquet::errors::ParquetError| file_fault(self.part, &error);
-        let values: Vec<T::T> = self.rows.iter().map(value).collect();
         let column = self.writer.next_column().map_err(fault)?;
         let mut column = column.expect("the schema has as many columns as are written");
-        column.typed::<T>().write_batch(&values, None, None).map_err(fault)?;
+        column.typed::<T>().write_batch(values, None, None).map_err(fault)?;
         column.close().map_err(fault)
     }
 
@@ -148,7 +157,7 @@ impl Group<'_> {
 
 fn write_group(
     writer: &mut SerializedFileWriter<File>,
-    rows: &[ExportLine],
+    rows: &[Row],
     part: &Path,
 ) -> Result<(), ExportFault> {
     let group = writer.next_row_group().map_err(|error| file_fault(part, &error))?;
@@ -173,6 +182,8 @@ fn write_group(
     group.wide(|line| line.record.user_data_64)?;
     group.word(|line| line.record.user_data_32)?;
     group.word(|line| u32::from(line.record.flags.bits()))?;
+    let shards: Vec<i32> = rows.iter().map(|(shard, _)| shard.cast_signed()).collect();
+    group.put_all::<Int32Type>(&shards)?;
     group.writer.close().map_err(|error| file_fault(part, &error))?;
     Ok(())
 }

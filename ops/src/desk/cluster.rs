@@ -6,7 +6,10 @@ use crate::reach::{self, Reach};
 use fen_api::{Client, ClientFault};
 use fen_book::{AccountId, BusinessDate, Position, Transfer};
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
-use fen_ledger::{Account, AccountFilter, Direction, LoanCommand, LoanId, StatementAsked};
+use fen_ledger::{
+    Account, AccountFilter, AccountSearch, Direction, LoanCommand, LoanId, Period, StatementAsked,
+    TransferSearch, TurnoverAsked, Turnovers,
+};
 use std::future::Future;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -64,6 +67,28 @@ impl Desk for ClusterDesk {
 
     fn trial_balance(&self, as_of: Option<BusinessDate>) -> Result<Vec<TrialBalanceLine>, Failure> {
         self.hear(self.client.general_ledger(as_of))
+    }
+
+    fn find_transfers(
+        &self,
+        search: &TransferSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Transfer>, Option<String>), Failure> {
+        self.hear(self.client.search_transfers(search, period, after.unwrap_or_default()))
+    }
+
+    fn find_accounts(
+        &self,
+        search: &AccountSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Account>, Option<String>), Failure> {
+        self.hear(self.client.search_accounts(search, period, after.unwrap_or_default()))
+    }
+
+    fn turnover(&self, asked: &TurnoverAsked) -> Result<Turnovers, Failure> {
+        self.hear(self.client.turnover(asked))
     }
 
     fn day_end_status(&self) -> Result<DayEndStatus, Failure> {

@@ -7,8 +7,10 @@ use fen_book::loan::status::LoanStatus;
 use fen_book::{AccountId, BusinessDate, Position, Transfer};
 use fen_json::reply::Answer as _;
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
+use fen_ledger::search::{self, Bounds};
 use fen_ledger::{
-    Account, AccountFilter, Answer, Cursor, Direction, Ledger, LoanCommand, LoanId, LoanReply, StatementAsked,
+    Account, AccountFilter, AccountSearch, Answer, Cursor, Direction, Ledger, LoanCommand, LoanId, LoanReply,
+    Period, Stamp, StatementAsked, TransferSearch, TurnoverAsked, Turnovers,
 };
 use std::path::Path;
 
@@ -25,6 +27,28 @@ impl DirectoryDesk {
 
 fn heard<T>(answer: Answer<T>) -> Result<T, Failure> {
     answer.map_err(|fault| refused_or_broken(&fault))
+}
+
+/// What is left of the stamps behind a cursor, which is a stamp here.
+fn behind(
+    booked: &Bounds<Stamp>,
+    direction: Direction,
+    after: Option<&str>,
+) -> Result<Bounds<Stamp>, Failure> {
+    let Some(after) = after else { return Ok(booked.clone()) };
+    let after: u64 = after.parse().map_err(|_| {
+        Failure::usage(format!(
+            "--after: {after:?} is no cursor of a search in a directory, which is a stamp"
+        ))
+        .mend("give the text that the page before printed")
+    })?;
+    Ok(booked.behind(Stamp::new(after), direction))
+}
+
+/// Where the page behind a full one begins.
+fn next_page<T>(limit: u32, found: &[T], stamp: impl Fn(&T) -> Stamp) -> Option<String> {
+    let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    found.last().filter(|_| is_full).map(|last| stamp(last).to_string())
 }
 
 impl Desk for DirectoryDesk {
@@ -74,6 +98,36 @@ impl Desk for DirectoryDesk {
             Some(date) => self.ledger.trial_balance_as_of(date),
             None => self.ledger.trial_balance(),
         })
+    }
+
+    fn find_transfers(
+        &self,
+        search: &TransferSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Transfer>, Option<String>), Failure> {
+        let booked = heard(search::booked_in(&self.ledger, *period))?;
+        let timestamp = behind(&booked, search.direction, after)?;
+        let found = heard(self.ledger.search_transfers(&TransferSearch { timestamp, ..search.clone() }))?;
+        let next = next_page(search.limit, &found, |transfer| transfer.timestamp);
+        Ok((found, next))
+    }
+
+    fn find_accounts(
+        &self,
+        search: &AccountSearch,
+        period: &Period,
+        after: Option<&str>,
+    ) -> Result<(Vec<Account>, Option<String>), Failure> {
+        let booked = heard(search::booked_in(&self.ledger, *period))?;
+        let timestamp = behind(&booked, search.direction, after)?;
+        let found = heard(self.ledger.search_accounts(&AccountSearch { timestamp, ..search.clone() }))?;
+        let next = next_page(search.limit, &found, |account| account.timestamp);
+        Ok((found, next))
+    }
+
+    fn turnover(&self, asked: &TurnoverAsked) -> Result<Turnovers, Failure> {
+        heard(self.ledger.turnover(asked))
     }
 
     fn day_end_status(&self) -> Result<DayEndStatus, Failure> {

@@ -18,28 +18,37 @@ pub(super) struct Kept {
     pub(super) note: String,
 }
 
+/// Where the digests of a ledger in a directory are kept.
+pub(super) fn folder_in(directory: &Path) -> PathBuf {
+    directory.join(FOLDER)
+}
+
+/// Where those of one shard of a cluster are kept, in the folder that was named for them.
+pub(super) fn folder_of_shard(digests: &Path, shard: u32) -> PathBuf {
+    digests.join(format!("shard-{shard}"))
+}
+
 /// Writes a digest into the folder; durable on return. One of the same size and date is replaced.
-pub(super) fn keep(directory: &Path, digest: &Digest, note: &str) -> Result<(), Failure> {
-    let folder = directory.join(FOLDER);
+pub(super) fn keep(folder: &Path, digest: &Digest, note: &str) -> Result<PathBuf, Failure> {
     let date = digest.date.as_deref().unwrap_or("none");
     let path = folder.join(format!("{:020}-{date}{ENDING}", digest.head.size));
     let draft = path.with_extension("draft");
     let write = || -> io::Result<()> {
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(folder)?;
         let mut file = fs::File::create(&draft)?;
         file.write_all(note.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, &path)?;
-        fs::File::open(&folder)?.sync_all()
+        fs::File::open(folder)?.sync_all()
     };
-    write().map_err(|error| Failure::unreachable(format!("{}: {error}", path.display())))
+    write().map_err(|error| Failure::unreachable(format!("{}: {error}", path.display())))?;
+    Ok(path)
 }
 
 /// Paths of all kept digests, the smallest history first.
-fn paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let folder = directory.join(FOLDER);
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failure = |error: io::Error| Failure::unreachable(format!("{}: {error}", folder.display()));
-    let items = match fs::read_dir(&folder) {
+    let items = match fs::read_dir(folder) {
         Ok(items) => items,
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failure(error)),
@@ -52,8 +61,8 @@ fn paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The newest kept digest.
-pub(super) fn newest(directory: &Path) -> Result<Option<Kept>, Failure> {
-    let Some(path) = paths(directory)?.pop() else { return Ok(None) };
+pub(super) fn newest(folder: &Path) -> Result<Option<Kept>, Failure> {
+    let Some(path) = paths(folder)?.pop() else { return Ok(None) };
     let note = super::read(&path)?;
     let digest = Digest::read_unchecked(&note)
         .map_err(|fault| Failure::refused(format!("{}: {fault}", path.display())))?;
@@ -62,7 +71,7 @@ pub(super) fn newest(directory: &Path) -> Result<Option<Kept>, Failure> {
 
 /// What is wrong between the books and the digests kept beside them, in words.
 pub(crate) fn faults_of_kept(ledger: &Ledger, directory: &Path) -> Result<Vec<String>, Failure> {
-    let paths = paths(directory)?;
+    let paths = paths(&folder_in(directory))?;
     let mut faults = Vec::new();
     if paths.is_empty() {
         return Ok(faults);
