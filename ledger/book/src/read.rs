@@ -9,8 +9,8 @@ use crate::command::{AccountFilter, BalanceLine, OpenPending, QueryFilter};
 use crate::journal::Chunk;
 use crate::quantity::{AccountId, AccountSlot, RecordNumber, STAMP_MAX, Stamp};
 use crate::transfer::{Transfer, TransferFlags};
-use core::ops::Range;
-use std::collections::{BTreeMap, VecDeque};
+use core::ops::{ControlFlow, Range};
+use std::collections::BTreeMap;
 
 /// An inclusive range of stamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,23 +199,31 @@ impl Book {
             return Vec::new();
         };
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        let mut entries = VecDeque::new();
-        for chunk in self.young.chunks() {
-            Follow { chunk, slot }.lines(|number, record, balances| {
-                let is_asked = numbers.contains(&number) && range.holds(record.timestamp);
-                if !is_asked || !filter.matches(record) || !wanted(record) {
-                    return;
+        let mut entries = Vec::new();
+        let mut take = |number, record: &Transfer, balances| {
+            let is_asked = numbers.contains(&number) && range.holds(record.timestamp);
+            if entries.len() < limit && is_asked && filter.matches(record) && wanted(record) {
+                entries.push(Entry { number, record: *record, balances });
+            }
+            if entries.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        if filter.reversed {
+            // Back from what the account has now: a page costs the records behind its last entry.
+            let mut closing = self.accounts.get(slot).balances();
+            for chunk in self.young.chunks().rev() {
+                match (Follow { chunk, slot }).lines_back(closing, &mut take) {
+                    ControlFlow::Continue(opening) => closing = opening,
+                    ControlFlow::Break(()) => break,
                 }
-                // Newest first, the oldest make room.
-                if filter.reversed && entries.len() == limit {
-                    entries.pop_front();
+            }
+        } else {
+            for chunk in self.young.chunks() {
+                if (Follow { chunk, slot }).lines(&mut take).is_break() {
+                    break;
                 }
-                if entries.len() < limit {
-                    entries.push_back(Entry { number, record: *record, balances });
-                }
-            });
+            }
         }
-        if filter.reversed { entries.into_iter().rev().collect() } else { entries.into() }
+        entries
     }
 
     /// The number of the first young record; that of the next record, where there is none.
@@ -228,18 +236,27 @@ impl Book {
         if number < self.first_young() {
             return None;
         }
-        let mut before = None;
         for chunk in self.young.chunks() {
-            if let Some(touch) = chunk.touches.iter().find(|touch| touch.slot == slot) {
-                before.get_or_insert(touch.opening);
+            let records = u64::try_from(chunk.records.len()).unwrap_or(u64::MAX);
+            let behind = chunk.first().get().saturating_add(records);
+            if behind <= number.get() {
+                continue;
             }
-            Follow { chunk, slot }.lines(|at, _, balances| {
-                if at < number {
-                    before = Some(balances);
-                }
-            });
+            let Some(touch) = chunk.touches.iter().find(|touch| touch.slot == slot) else { continue };
+            let mut before = touch.opening;
+            if chunk.first() < number {
+                // Broken off or not, it is what it had at the last entry before.
+                let _until = (Follow { chunk, slot }).lines(&mut |at, _: &Transfer, balances| {
+                    if at >= number {
+                        return ControlFlow::Break(());
+                    }
+                    before = balances;
+                    ControlFlow::Continue(())
+                });
+            }
+            return Some(before);
         }
-        Some(before.unwrap_or_else(|| self.accounts.get(slot).balances()))
+        Some(self.accounts.get(slot).balances())
     }
 
     /// Calls `note` with what each account had before a record, of those with an entry in the young records from it
@@ -324,6 +341,25 @@ fn post(balances: &mut Balances, side: usize, record: &Transfer, released: crate
     }
 }
 
+/// The reverse of [`post`].
+fn take_back(balances: &mut Balances, side: usize, record: &Transfer, released: crate::Amount) {
+    let (pending, posted) = if side == 0 {
+        (&mut balances.debits_pending, &mut balances.debits_posted)
+    } else {
+        (&mut balances.credits_pending, &mut balances.credits_posted)
+    };
+    if record.flags.contains(TransferFlags::PENDING) {
+        *pending = pending.checked_sub(record.amount).expect(HOLDS);
+    } else if record.pending_id.is_zero() {
+        *posted = posted.checked_sub(record.amount).expect(HOLDS);
+    } else {
+        *pending = pending.checked_add(released).expect(HOLDS);
+        if record.flags.contains(TransferFlags::POST_PENDING_TRANSFER) {
+            *posted = posted.checked_sub(record.amount).expect(HOLDS);
+        }
+    }
+}
+
 /// One account's way through one chunk.
 struct Follow<'a> {
     chunk: &'a Chunk,
@@ -331,9 +367,14 @@ struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    /// Calls `line` with every record that moves the account, and its balances after it.
-    fn lines(&self, mut line: impl FnMut(RecordNumber, &Transfer, Balances)) {
-        let Some(touch) = self.chunk.touches.iter().find(|touch| touch.slot == self.slot) else { return };
+    /// Calls `line` with every record that moves the account, and its balances after it, until it has enough.
+    fn lines(
+        &self,
+        line: &mut impl FnMut(RecordNumber, &Transfer, Balances) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(touch) = self.chunk.touches.iter().find(|touch| touch.slot == self.slot) else {
+            return ControlFlow::Continue(());
+        };
         let mut part_posts = self.chunk.part_posts.iter().peekable();
         let mut balances = touch.opening;
         for (position, (record, slots)) in self.chunk.records.iter().zip(&self.chunk.slots).enumerate() {
@@ -344,8 +385,35 @@ impl Follow<'_> {
             let released = part.map_or(record.amount, |part| part.pending_amount);
             let side = usize::from(slots[0] != self.slot);
             post(&mut balances, side, record, released);
-            let position = u64::try_from(position).unwrap_or(u64::MAX);
-            line(RecordNumber::new(self.chunk.first().get().saturating_add(position)), record, balances);
+            line(self.number(position), record, balances)?;
         }
+        ControlFlow::Continue(())
+    }
+
+    /// The same from the newest on; `closing` is what the account has after the chunk, and what it had before is told.
+    fn lines_back(
+        &self,
+        closing: Balances,
+        line: &mut impl FnMut(RecordNumber, &Transfer, Balances) -> ControlFlow<()>,
+    ) -> ControlFlow<(), Balances> {
+        let mut part_posts = self.chunk.part_posts.iter().rev().peekable();
+        let mut balances = closing;
+        let records = self.chunk.records.iter().zip(&self.chunk.slots).enumerate();
+        for (position, (record, slots)) in records.rev() {
+            let part = part_posts.next_if(|part| wide(AccountSlot::new(part.position)) == position);
+            if !slots.contains(&self.slot) {
+                continue;
+            }
+            line(self.number(position), record, balances)?;
+            let released = part.map_or(record.amount, |part| part.pending_amount);
+            let side = usize::from(slots[0] != self.slot);
+            take_back(&mut balances, side, record, released);
+        }
+        ControlFlow::Continue(balances)
+    }
+
+    fn number(&self, position: usize) -> RecordNumber {
+        let position = u64::try_from(position).unwrap_or(u64::MAX);
+        RecordNumber::new(self.chunk.first().get().saturating_add(position))
     }
 }
