@@ -56,8 +56,8 @@ Beyond the common protocol:
 Loans (amounts in minor units, dates like 2026-03-02; one event in the line, or several in "events"):
   put_product: id, ledger, terms as in `fen schedule`, allocation {order, direction}, in_advance, prepayment,
     interest_on, settlement_day_bears_interest, penalty_multiple, amount_min, amount_max, periods_min, periods_max,
-    rate_min, rate_max, auto_debit, classification {special_mention, substandard, doubtful, loss, non_accrual}
-    (more days past due than), stages {stage_2, stage_3} (days), provisioning {normal, ...} (per cent),
+    rate_min, rate_max, auto_debit, partial_collection, classification {special_mention, substandard, doubtful,
+    loss, non_accrual} (more days past due than), stages {stage_2, stage_3} (days), provisioning {normal, ...} (per cent),
     limits {borrowers, exposure, exposure_per_borrower, regions, ends_on}, funders [{id, share}], stopped,
     fees {disbursement {amount, percent}, instalment {amount, percent}, late {amount, percent, after_days}},
     holidays {roll following|modified_following|preceding, weekend [DAY], days [DATE], working_days [DATE]},

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The fields of a product beside its terms.
-const RULES: [&str; 31] = [
+const RULES: [&str; 32] = [
     "op",
     "id",
     "ledger",
@@ -36,6 +36,7 @@ const RULES: [&str; 31] = [
     "down_payment_from",
     "penalty_multiple",
     "auto_debit",
+    "partial_collection",
     "classification",
     "provisioning",
     "limits",
@@ -85,6 +86,7 @@ fn product(json: &Json, at: &Path) -> Result<Product, Wrong> {
         down_payment_from: fields.may("down_payment_from", down_payment_from)?.unwrap_or_default(),
         penalty_multiple: fields.may("penalty_multiple", percent)?.map_or(PENALTY_MULTIPLE, Some),
         collects: fields.may("auto_debit", boolean)?.unwrap_or_default(),
+        collects_in_full: !fields.may("partial_collection", boolean)?.unwrap_or(true),
         classes: classes(&fields)?,
         limits: fields.may("limits", limits)?.unwrap_or_default(),
         funders: fields.may("funders", funders)?.unwrap_or_default(),

@@ -119,6 +119,7 @@ const RULES: &[&str] = &[
     "down_payment_from",
     "penalty_multiple",
     "auto_debit",
+    "partial_collection",
     "fees",
     "holidays",
     "draws_max",

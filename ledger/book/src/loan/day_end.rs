@@ -193,19 +193,23 @@ impl Book {
         change
     }
 
-    /// Takes what was due up to the day before from the borrower's account, as far as it goes.
+    /// Takes what was due up to the day before from the borrower's account, as far as it goes, if the product allows it in
+    /// part.
     fn collect(&mut self, slot: LoanSlot, day: Day, stamp: &mut Stamp, recall: &Recall) {
         let agreed = self.loans.register.agreed(slot);
-        if !self.loans.version(agreed.product_id, agreed.version).collects {
+        let product = self.loans.version(agreed.product_id, agreed.version);
+        if !product.collects {
             return;
         }
+        let in_full = product.collects_in_full;
         let Some(yesterday) = day.plus_days(-1) else { return };
         let available = self.available(self.loans.register.account(slot));
         if !available.is_positive() {
             return;
         }
-        let amount = self.due_through(slot, yesterday).min(available);
-        if !amount.is_positive() {
+        let due = self.due_through(slot, yesterday);
+        let amount = due.min(available);
+        if !amount.is_positive() || (in_full && amount < due) {
             return;
         }
         // The first stamp of the event's own names it; its transfers bear the last ones.

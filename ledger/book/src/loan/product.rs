@@ -150,6 +150,8 @@ pub struct Product {
     pub penalty_multiple: Option<Percent>,
     /// Whether day-end collects from the borrower's account what is due.
     pub collects: bool,
+    /// Whether a collection, by day-end or by a payment file, takes all it asks for or nothing.
+    pub collects_in_full: bool,
     /// How overdue loans are classed and provided for.
     pub classes: Classes,
     /// Limits.

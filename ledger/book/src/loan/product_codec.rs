@@ -75,6 +75,7 @@ impl Writer {
             writer.percent(compensation.share);
             writer.maybe(compensation.loan_max, Self::money);
         });
+        self.flag(product.collects_in_full);
     }
 
     fn fee(&mut self, rule: FeeRule) {
@@ -145,6 +146,7 @@ impl Reader<'_> {
                     loan_max: reader.maybe(Self::money)?,
                 })
             })?,
+            collects_in_full: self.flag()?,
         })
     }
 

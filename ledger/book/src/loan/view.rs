@@ -58,6 +58,8 @@ pub struct LoanView {
     pub product_id: ProductId,
     /// The product's version that it was made under.
     pub product_version: u32,
+    /// Whether its product lets a collection take all it asks for or nothing.
+    pub collects_in_full: bool,
     /// The borrower's account.
     pub account_id: AccountId,
     /// The day of asking.
@@ -128,6 +130,7 @@ impl Loans {
             id,
             product_id: loan.product_id,
             product_version: loan.product_version,
+            collects_in_full: self.product_of(loan).collects_in_full,
             account_id: loan.account_id,
             as_of,
             state,

@@ -58,6 +58,7 @@ impl Ordinary {
             down_payment_from: _,
             penalty_multiple: _,
             collects,
+            collects_in_full: _,
             classes,
             limits: _,
             funders,
