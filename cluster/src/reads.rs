@@ -253,6 +253,7 @@ impl Desk<'_> {
         Ok(encoded(&wire::MovedReply {
             account_id: view.as_ref().and_then(|view| records::halves(view.account_id.get())),
             amounts: query.events.into_iter().map(moved).collect(),
+            collects_in_full: view.as_ref().is_some_and(|view| view.collects_in_full),
         }))
     }
 

@@ -208,7 +208,7 @@ impl Recount {
         for record in book.young().chunks().flat_map(|chunk| &chunk.records) {
             self.record(record, book);
         }
-        for words in book.loans().audit(book.accounts()) {
+        for words in book.loans().audit(book.accounts()).into_iter().chain(book.batches().audit()) {
             self.fault(words);
         }
         self.compare(book)

@@ -1,6 +1,7 @@
 //! One number for all the books: equal digests mean equal books, whoever keeps them.
 //!
-//! SHA-256 over the accounts, their limits, the open pending transfers, the loans and the journal: the hash of every sealed
+//! SHA-256 over the accounts, their limits, the open pending transfers, the loans, the journal and the
+//! registry of payment files: the hash of every sealed
 //! segment, then the records of the open chunk. The clock is not part of it, nor is what is only how the books are
 //! kept.
 
@@ -36,6 +37,7 @@ pub(crate) fn digest(book: &Book, sealed: &[[u8; 32]]) -> [u8; 32] {
         hasher.update(record.as_bytes());
     }
     book.loans().feed(&mut |bytes| hasher.update(bytes));
+    book.batches().feed(&mut |bytes| hasher.update(bytes));
     hasher.finalize().into()
 }
 

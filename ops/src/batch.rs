@@ -6,32 +6,29 @@
 //! **Deliberately absent.** Formats, checks and execution: they are `fen-batch`'s.
 
 mod place;
+mod statement;
 mod told;
 
-pub(crate) use place::Place;
+pub(crate) use place::{Bank, Place};
 
 use crate::exit::{Exit, Failure, say};
-use crate::faults::open;
 use crate::progress;
 use clap::{Args, Subcommand, ValueEnum};
 use fen_batch::books::Books;
 use fen_batch::desk::{Desk, DeskFault, Looked, Submission, look};
 use fen_batch::reason::{FileFault, Reason};
-use fen_batch::report::statement::{self, StatementFault};
 use fen_batch::report::{ReportFault, lines, status_report};
 use fen_batch::rules::Rules;
 use fen_batch::run::Ended;
+use fen_book::BusinessDate;
 use fen_book::batches::{BatchEntry, BatchOrder, BatchState, BatchStatus};
-use fen_ledger::{AccountId, Direction, EVENTS_MAX, StatementAsked};
+use fen_ledger::EVENTS_MAX;
 use fen_terms::Day;
-use place::{Bank, fault_of_books};
+use place::fault_of_books;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Entries that a statement reads at once.
-const STATEMENT_PAGE: u32 = 4_096;
 
 /// Payment and loan files: check, submit, follow, answer.
 #[derive(Args, Debug)]
@@ -42,6 +39,7 @@ const STATEMENT_PAGE: u32 = 4_096;
   fen batch status --data ./books
   fen batch result LOANS-2026-03 --data ./books --form pain.002 --out answer.xml
   fen batch statement 1001 --from 2026-03-02 --data ./books
+  fen batch statement 1001 --from 2026-03-02 --endpoint 127.0.0.1:7001 --certificates fen-dev
   fen batch submit salaries.xml --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Files are pain.001.001.09/.11, pain.008.001.08/.10, CSV or NDJSON; which, they tell by how they begin.
@@ -60,7 +58,7 @@ enum Command {
     Release(Decide),
     Cancel(Decide),
     Run(RunDue),
-    Statement(StatementOf),
+    Statement(statement::Arguments),
 }
 
 /// Check a file as if it were submitted, and do nothing.
@@ -181,40 +179,6 @@ struct RunDue {
     place: Place,
 }
 
-/// Write an account's statement (camt.053), or what was debited and credited (camt.054), of some days.
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  fen batch statement 1001 --from 2026-03-01 --to 2026-03-31 --data ./books --out statement.xml")]
-struct StatementOf {
-    /// The account: decimal, 0x hexadecimal or a UUID.
-    account: String,
-    /// The first business date.
-    #[arg(long, value_name = "DATE")]
-    from: String,
-    /// The last business date [default: the first].
-    #[arg(long, value_name = "DATE")]
-    to: Option<String>,
-    /// The message.
-    #[arg(long, value_enum, default_value_t = Message::Statement)]
-    form: Message,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Where it goes [default: standard output].
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-enum Message {
-    /// A statement, with balances.
-    #[value(name = "camt.053")]
-    Statement,
-    /// A notification, without.
-    #[value(name = "camt.054")]
-    Notification,
-}
-
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     match &arguments.command {
@@ -251,7 +215,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Run(arguments) => run_due(arguments, json),
-        Command::Statement(arguments) => statement_of(arguments),
+        Command::Statement(arguments) => statement::run(arguments),
     }
 }
 
@@ -530,11 +494,8 @@ fn report_refusal(report: &Path, path: &Path, rules: &Rules, fault: &FileFault) 
 
 fn run_due(arguments: &RunDue, json: bool) -> Result<Exit, Failure> {
     let bank = arguments.place.open_existing()?;
-    let mut entries = bank.books.batches(None).map_err(|fault| fault_of_books(&fault))?;
-    entries.retain(is_to_go);
-    entries.sort_by_key(|entry| entry.submitted_at);
     let mut exit = Exit::Done;
-    for entry in entries {
+    for entry in files_to_go(&bank)? {
         if go_on(&bank, &entry, json)? == Exit::Refused {
             exit = Exit::Refused;
         }
@@ -542,41 +503,30 @@ fn run_due(arguments: &RunDue, json: bool) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn statement_of(arguments: &StatementOf) -> Result<Exit, Failure> {
-    let day = |text: &str, name: &str| {
-        Day::parse(text)
-            .ok_or_else(|| Failure::usage(format!("{name}: '{text}' is no date; write it as 2026-03-31")))
-    };
-    let account = fen_batch::figure::id(&arguments.account)
-        .ok_or_else(|| Failure::usage(format!("ACCOUNT: '{}' is no id", arguments.account)))?;
-    let from = day(&arguments.from, "--from")?;
-    let to = arguments.to.as_deref().map_or(Ok(from), |text| day(text, "--to"))?;
-    if to < from {
-        return Err(Failure::usage("--from is later than --to"));
-    }
-    let kind = match arguments.form {
-        Message::Statement => statement::Kind::Statement,
-        Message::Notification => statement::Kind::Notification,
-    };
-    let asked = StatementAsked {
-        account_id: AccountId::new(account),
-        period: statement::booked(from, to),
-        direction: Direction::OldestFirst,
-        after: None,
-        limit: STATEMENT_PAGE,
-    };
-    let ledger = open(&arguments.data)?;
-    let asked = statement::Asked { kind, statement: asked, days: (from, to), created: &instant() };
-    let written = match &arguments.out {
-        Some(path) => statement::write(BufWriter::new(create(path)?), &ledger, &asked),
-        None => statement::write(BufWriter::new(std::io::stdout().lock()), &ledger, &asked),
-    };
-    written.map_err(|fault| match fault {
-        StatementFault::NotFound => Failure::refused(format!("there is no account {}", arguments.account)),
-        StatementFault::Ledger(what) => Failure::refused(what),
-        StatementFault::Written(error) => {
-            Failure::unreachable(format!("the statement cannot be written: {error}"))
+/// The files of which something may be done, in the order in which they came.
+fn files_to_go(bank: &Bank) -> Result<Vec<BatchEntry>, Failure> {
+    let mut entries = bank.books.batches(None).map_err(|fault| fault_of_books(&fault))?;
+    entries.retain(is_to_go);
+    entries.sort_by_key(|entry| entry.submitted_at);
+    Ok(entries)
+}
+
+/// Carries out what of the files that lie here is due on the bank's day, and tells the first day behind it on which
+/// something of one is. A file that lies elsewhere, or can't be gone on with, is told of and left: it holds up nobody.
+pub(crate) fn run_files(bank: &Bank, json: bool) -> Result<Option<BusinessDate>, Failure> {
+    let known = bank.books.business_date().map_err(|fault| fault_of_books(&fault))?;
+    let is_due = |entry: &BatchEntry| known.is_none_or(|today| entry.next_on <= today);
+    for entry in files_to_go(bank)?.into_iter().filter(is_due) {
+        let went = match bank.desk.find(&entry) {
+            Ok(_) => go_on(bank, &entry, json).map(drop),
+            Err(_) => Err(Failure::refused("it lies elsewhere")
+                .mend("name its folder with --files, or give `fen batch run` where it lies")),
+        };
+        if let Err(failure) = went {
+            eprintln!("payment file '{}' was left as it is: {}", entry.file.message_id, failure);
         }
-    })?;
-    Ok(Exit::Done)
+    }
+    let behind = |entry: &BatchEntry| known.is_some_and(|today| entry.next_on > today);
+    let later = files_to_go(bank)?.into_iter().filter(behind).map(|entry| entry.next_on);
+    Ok(later.min())
 }

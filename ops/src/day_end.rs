@@ -1,5 +1,6 @@
 //! `fen day-end`: closes business days, chunk by chunk, and tells how far they are closed.
 
+use crate::batch::{Bank, run_files};
 use crate::desk::{Books, Desk};
 use crate::exit::{Exit, Failure, say};
 use crate::ids::day;
@@ -11,6 +12,7 @@ use fen_json::report::date;
 use fen_ledger::reports::DayEndStatus;
 use fen_terms::Day;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Closes the business date, or tells how far it is.
 #[derive(Args, Debug)]
@@ -21,7 +23,8 @@ use serde::Serialize;
   fen day-end run --endpoint 127.0.0.1:7001 --certificates fen-dev
 
 Day-end bills and collects what is due, ages what is late, classes and provides for it, and moves the business date on.
-It goes in chunks; stopped anywhere, the same command goes on and the books come out the same.
+What is due of payment files on a day is done before that day is closed: files for later days, those that were stopped,
+collections to be tried again. It goes in chunks; stopped anywhere, the same command goes on and the books come out the same.
 Exits 0 when the day is closed, 1 when it cannot be (already closed, too far ahead), 3 when the books cannot be opened.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -37,6 +40,9 @@ enum Act {
         through: Option<Day>,
         #[command(flatten)]
         books: Books,
+        /// Where payment files lie [default: batches in the data directory; with --endpoint ./batches].
+        #[arg(long, value_name = "DIR")]
+        files: Option<PathBuf>,
     },
     /// Tells the business date and the last day closed.
     Status {
@@ -56,7 +62,10 @@ struct RunJson<'a> {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     match &arguments.act {
-        Act::Run { through, books } => close(books.desk()?.as_ref(), *through, json),
+        Act::Run { through, books, files } => {
+            let (desk, bank) = books.desk_with_files(files.clone())?;
+            close(desk.as_ref(), &bank, *through, json)
+        }
         Act::Status { books } => {
             let status = books.desk()?.day_end_status()?;
             say(&if json { report::day_end_status(&status) + "\n" } else { words(&status) })?;
@@ -65,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     }
 }
 
-fn close(desk: &dyn Desk, through: Option<Day>, json: bool) -> Result<Exit, Failure> {
+fn close(desk: &dyn Desk, bank: &Bank, through: Option<Day>, json: bool) -> Result<Exit, Failure> {
     let status = desk.day_end_status()?;
     let through = match (through, status.business_date) {
         (Some(day), _) => BusinessDate::new(day.number()),
@@ -79,12 +88,21 @@ fn close(desk: &dyn Desk, through: Option<Day>, json: bool) -> Result<Exit, Fail
     let days = |until: BusinessDate| u64::try_from(until.get() - first).unwrap_or(0);
     let progress = progress::items("day-end", days(through) + 1);
     let (mut loans, mut chunks) = (0_u64, 0_u64);
+    let mut further = progress.suspend(|| run_files(bank, json))?;
     let last = loop {
-        let chunk = desk.day_end_chunk(through)?;
+        // A day on which a file is to be done begins with it.
+        let until = further.map_or(through, |day| BusinessDate::new(day.get() - 1).min(through));
+        let chunk = desk.day_end_chunk(until)?;
         loans += chunk.loans;
         chunks += 1;
         progress.set_position(days(chunk.business_date));
-        if chunk.is_done {
+        if !chunk.is_done {
+            continue;
+        }
+        if chunk.is_closed {
+            further = progress.suspend(|| run_files(bank, json))?;
+        }
+        if until == through || !chunk.is_closed {
             break chunk;
         }
     };

@@ -6,7 +6,9 @@
 mod cluster;
 mod directory;
 
+use crate::batch;
 use crate::exit::Failure;
+use crate::faults::open_existing;
 use crate::reach::Reach;
 use clap::Args;
 use fen_book::{AccountId, BusinessDate, Position, Transfer};
@@ -16,6 +18,7 @@ use fen_ledger::{
     TransferSearch, TurnoverAsked, Turnovers,
 };
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What look-ups ask of the books.
 pub(crate) trait Desk {
@@ -116,5 +119,24 @@ impl Books {
             Place::Directory(directory) => Box::new(directory::DirectoryDesk::open(directory)?),
             Place::Cluster(reach) => Box::new(cluster::ClusterDesk::new(&reach)?),
         })
+    }
+
+    /// The desk, and the bank's payment files beside it.
+    pub(crate) fn desk_with_files(
+        &self,
+        files: Option<PathBuf>,
+    ) -> Result<(Box<dyn Desk>, batch::Bank), Failure> {
+        match self.place() {
+            Place::Directory(directory) => {
+                let ledger = Rc::new(open_existing(directory)?);
+                let desk = directory::DirectoryDesk::of(Rc::clone(&ledger));
+                Ok((Box::new(desk), batch::Bank::beside(ledger, directory, files)))
+            }
+            Place::Cluster(reach) => {
+                let desk = cluster::ClusterDesk::new(&reach)?;
+                let place = batch::Place::of(None, self.endpoint.clone(), self.certificates.clone());
+                Ok((Box::new(desk), place.with_files(files).open_existing()?))
+            }
+        }
     }
 }

@@ -70,6 +70,15 @@ impl Bank {
         (code(&output), lines)
     }
 
+    /// Closes days up to one; the lines that it printed.
+    fn day_end(&self, through: &str) -> Vec<Value> {
+        let data = self.data();
+        let words = ["day-end", "run", "--through", through, "--data", text(&data), "--json"];
+        let output = run(&words, b"");
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     fn result(&self, id: &str, form: &str) -> String {
         let data = self.data();
         let output = run(&["batch", "result", id, "--data", text(&data), "--form", form], b"");
@@ -250,6 +259,57 @@ fn a_second_person_releases_a_large_file() {
 }
 
 #[test]
+fn day_end_does_each_file_on_its_day() {
+    let bank = Bank::open();
+    bank.day_end("2026-03-01");
+    let rules = bank.file("rules.toml", RULES);
+    let file = bank.file(
+        "later.csv",
+        "id,credit_account,amount,periods,on\nL-1,1,600.00,5,2026-03-04\nL-2,2,700.00,5,2026-03-06\n",
+    );
+    let (_, lines) = bank.batch(&["submit", text(&file), "--rules", text(&rules), "--message-id", "LATER"]);
+    assert_eq!([&lines[0]["state"], &lines[0]["next_on"]], [&json!("waits"), &json!("2026-03-04")]);
+    let lines = bank.day_end("2026-03-08");
+    let told: Vec<[&Value; 2]> = lines.iter().map(|line| [&line["state"], &line["taken_sum"]]).collect();
+    assert_eq!(told[..2], [[&json!("waits"), &json!("600.00")], [&json!("done"), &json!("1300.00")]]);
+    assert_eq!(lines[2]["business_date"], "2026-03-09");
+    let data = bank.data();
+    for (account, day) in [("1", "2026-03-04"), ("2", "2026-03-06")] {
+        let output = run(&["batch", "statement", account, "--from", day, "--data", text(&data)], b"");
+        assert!(out(&output).contains("<NbOfNtries>1</NbOfNtries>"), "{}", out(&output));
+    }
+}
+
+#[test]
+fn a_product_may_forbid_collections_in_part() {
+    let bank = Bank::open();
+    let mut session = bank.session();
+    all_created(
+        &session.ask(
+            &json!({"op": "put_product", "id": "8", "ledger": 156, "daily_rate": "0.05",
+        "period": {"unit": "month", "every": 1}, "amortisation": "equal_principal", "interest": "declining",
+        "interest_accrual": "daily", "day_count": "act/365", "rounding": {"mode": "half_up", "to": "1"},
+        "partial_collection": false})
+            .to_string(),
+        ),
+    );
+    all_created(
+        &session.ask(
+            &json!({"op": "disburse", "id": "1", "loan_id": "55", "product_id": "8",
+        "account_id": "9", "amount": "50000", "effective_on": "2026-03-02", "periods": 5})
+            .to_string(),
+        ),
+    );
+    session.end();
+    let rules = bank.file("rules.toml", "[collect]\npartly = true\n");
+    let file =
+        bank.file("collect.csv", "id,act,loan_id,debit_account,amount,currency\nC-1,repay,55,9,600.00,CNY\n");
+    let (_, lines) = bank.batch(&["submit", text(&file), "--rules", text(&rules), "--message-id", "COLLECT"]);
+    assert_eq!([&lines[0]["taken_sum"], &lines[0]["refused"]], [&json!("0.00"), &json!(1)]);
+    assert!(bank.result("COLLECT", "csv").contains("RJCT,AM04"));
+}
+
+#[test]
 fn what_is_cancelled_is_not_done() {
     let bank = Bank::open();
     let rules = bank.file("rules.toml", RULES);
@@ -316,10 +376,12 @@ fn repayments_take_what_is_there_and_ask_again() {
             .to_string(),
         ),
     );
-    session.ask(r#"{"op": "day_end", "through": "2026-03-02"}"#);
     session.end();
-    let (_, lines) = bank.batch(&["run"]);
-    assert_eq!([&lines[0]["state"], &lines[0]["taken_sum"]], [&json!("done"), &json!("110.00")]);
+    let lines = bank.day_end("2026-03-02");
+    assert_eq!(lines.len(), 2, "the day is closed, then what is due on the next one is done");
+    let (file, day) = (&lines[0], &lines[1]);
+    assert_eq!([&file["state"], &file["taken_sum"]], [&json!("done"), &json!("110.00")]);
+    assert_eq!([&day["status"], &day["business_date"]], [&json!("created"), &json!("2026-03-03")]);
     let mut session = bank.session();
     let account = session.ask(r#"{"op": "lookup_accounts", "ids": [9]}"#);
     let debits = account["results"][0]["debits_posted"].as_str().unwrap().to_owned();

@@ -94,10 +94,13 @@ pub fn entry_message(entry: &BatchEntry) -> wire::BatchEntry {
         progress: Some(progress_message(&entry.progress)),
         submitted_at: entry.submitted_at.get(),
         changed_at: entry.changed_at.get(),
+        goes_since: entry.goes_since.get(),
+        goes_from: entry.goes_from,
     }
 }
 
-fn entry(message: wire::BatchEntry) -> Option<BatchEntry> {
+/// An entry from its message; `None` where it is none that this release knows.
+pub fn entry(message: wire::BatchEntry) -> Option<BatchEntry> {
     Some(BatchEntry {
         file: file(message.file?)?,
         state: BatchState::from_number(u16::try_from(message.state).ok()?)?,
@@ -107,6 +110,8 @@ fn entry(message: wire::BatchEntry) -> Option<BatchEntry> {
         progress: progress(message.progress),
         submitted_at: Stamp::new(message.submitted_at),
         changed_at: Stamp::new(message.changed_at),
+        goes_since: Stamp::new(message.goes_since),
+        goes_from: message.goes_from,
     })
 }
 
@@ -187,6 +192,8 @@ pub struct Moved {
     pub account: Option<AccountId>,
     /// One for each event; `None` where it was not taken.
     pub amounts: Vec<Option<u128>>,
+    /// Whether the loan's product lets a collection take all it asks for or nothing.
+    pub collects_in_full: bool,
 }
 
 fn batches(channel: Channel) -> BatchesClient<Channel> {
@@ -243,6 +250,7 @@ impl Client {
                 .into_iter()
                 .map(|told| told.amount.map(|amount| wide(Some(amount))))
                 .collect(),
+            collects_in_full: told.collects_in_full,
         })
     }
 }
@@ -289,6 +297,8 @@ mod tests {
             progress,
             submitted_at: Stamp::new(4),
             changed_at: Stamp::new(5),
+            goes_since: Stamp::new(8),
+            goes_from: 3,
         };
         let outcome = Outcome { timestamp: Stamp::new(9), status: BatchStatus::AlreadyDecided };
         for entry in [None, Some(Box::new(there))] {

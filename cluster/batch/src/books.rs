@@ -5,7 +5,7 @@ mod cluster;
 pub use cluster::ClusterBooks;
 
 use crate::outcome::Status;
-use crate::run::{ORDERS_MAX, TRANSFERS_MAX};
+use crate::run::{ORDERS_HERE_MAX, TRANSFERS_MAX};
 use fen_book::batches::{BatchEntry, BatchOrder, BatchReply};
 use fen_book::loan::order::LoanOrder;
 use fen_book::{
@@ -55,6 +55,15 @@ pub struct Room {
     pub chain: usize,
 }
 
+/// What was collected from a loan, and how it may be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Collected {
+    /// How much each event moved, if it was taken.
+    pub amounts: Vec<Option<u128>>,
+    /// Whether the loan's product lets a collection take all it asks for or nothing.
+    pub is_in_full_only: bool,
+}
+
 /// Answers that are on their way.
 pub type Sent<'a> = Box<dyn FnOnce() -> Result<Answers, BooksFault> + 'a>;
 
@@ -87,11 +96,11 @@ pub trait Books {
     /// See above.
     fn send(&self, openings: Vec<Account>, work: Work) -> Result<Sent<'_>, BooksFault>;
 
-    /// How much each of some loan events moved, if it was taken.
+    /// What was collected from a loan under some event ids, and how it may be.
     ///
     /// # Errors
     /// See above.
-    fn moved_by(&self, loan: u128, events: &[u128]) -> Result<Vec<Option<u128>>, BooksFault>;
+    fn collected(&self, loan: u128, events: &[u128]) -> Result<Collected, BooksFault>;
 
     /// What an account, or if it is zero the loan's own, can pay at this moment; `None` where there is no limit or no
     /// account.
@@ -119,7 +128,7 @@ impl Books for Ledger {
     }
 
     fn room(&self) -> Room {
-        Room { transfers: TRANSFERS_MAX, orders: ORDERS_MAX, chain: EVENTS_MAX }
+        Room { transfers: TRANSFERS_MAX, orders: ORDERS_HERE_MAX, chain: EVENTS_MAX }
     }
 
     fn send(&self, openings: Vec<Account>, work: Work) -> Result<Sent<'_>, BooksFault> {
@@ -141,10 +150,13 @@ impl Books for Ledger {
         }))
     }
 
-    fn moved_by(&self, loan: u128, events: &[u128]) -> Result<Vec<Option<u128>>, BooksFault> {
+    fn collected(&self, loan: u128, events: &[u128]) -> Result<Collected, BooksFault> {
         let found = self.lookup_loans(&[loan])?.into_iter().flatten().next();
         let moved = |event: &u128| found.as_ref().and_then(|view| view.moved_by(*event)).map(Amount::get);
-        Ok(events.iter().map(moved).collect())
+        Ok(Collected {
+            amounts: events.iter().map(moved).collect(),
+            is_in_full_only: found.as_ref().is_some_and(|view| view.collects_in_full),
+        })
     }
 
     fn available(&self, account: u128, loan: u128) -> Result<Option<u128>, BooksFault> {

@@ -1,4 +1,5 @@
-//! Repayments that an account can't pay in full: what is there is taken, if the rules say so, and the rest is asked for
+//! Repayments that an account can't pay in full: what is there is taken, if the rules ask for it and the
+//! loan's product allows it, and the rest is asked for
 //! again on later days.
 //!
 //! **Invariants.** Each attempt has an id that follows from the item's, the day and its number, so that a run that is
@@ -46,14 +47,16 @@ impl<B: Books + ?Sized> Run<'_, B> {
             day = day.filter(|next| *next > on && *next <= end);
         }
         let events: Vec<u128> = ids.iter().map(|(_, id)| *id).collect();
-        let taken = self.books.moved_by(item.loan_id, &events)?;
+        let collected = self.books.collected(item.loan_id, &events)?;
+        let partly = rule.partly && !collected.is_in_full_only;
+        let taken = collected.amounts;
         let mut moved: u128 = taken.iter().flatten().sum();
         let mut stamp = asked.before.stamp;
         for ((on, id), taken) in ids.into_iter().zip(taken) {
             if on < today || taken.is_some() || moved >= item.amount || is_ended {
                 continue;
             }
-            match self.attempt(asked, id, item.amount - moved)? {
+            match self.attempt(asked, id, item.amount - moved, partly)? {
                 Attempt::Nothing => break,
                 Attempt::Again => {}
                 Attempt::Took(amount, at) => (moved, stamp) = (moved + amount, at),
@@ -86,9 +89,9 @@ impl<B: Books + ?Sized> Run<'_, B> {
     }
 
     /// Asks for what is missing, or for what is there.
-    fn attempt(&mut self, asked: &Asked, id: u128, missing: u128) -> Result<Attempt, RunFault> {
+    fn attempt(&mut self, asked: &Asked, id: u128, missing: u128, partly: bool) -> Result<Attempt, RunFault> {
         let there = self.books.available(asked.item.debit, asked.item.loan_id)?.unwrap_or(missing);
-        let amount = if there >= missing || self.job.rules.collect.partly { missing.min(there) } else { 0 };
+        let amount = if there >= missing || partly { missing.min(there) } else { 0 };
         if amount == 0 {
             return Ok(Attempt::Nothing);
         }

@@ -71,6 +71,17 @@ pub enum DeskFault {
     Disk(PathBuf, io::Error),
 }
 
+impl std::fmt::Display for DeskFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(fault) => fault.fmt(f),
+            Self::Disk(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for DeskFault {}
+
 impl From<FileFault> for DeskFault {
     fn from(fault: FileFault) -> Self {
         Self::Refused(fault)

@@ -36,8 +36,11 @@ pub const WINDOW: usize = 3;
 /// Transfers in a command: a quarter of what it may hold, so that others get a turn between two.
 pub const TRANSFERS_MAX: usize = 2_048;
 
-/// Loan events in a command: as many as it may hold.
+/// Loan events in a command to a cluster, where each waits for its replicas: as many as it may hold.
 pub const ORDERS_MAX: usize = fen_book::loan::command::ORDERS_MAX;
+
+/// Loan events in a command to books in this process: half a millisecond's work.
+pub const ORDERS_HERE_MAX: usize = 256;
 
 /// How often outcomes are made durable and the registry is told.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -261,7 +264,7 @@ pub fn run<B: Books + ?Sized>(
         run.later = Some(day);
         return run.end(watch);
     }
-    run.spool.rewind();
+    run.spool.rewind()?;
     let mut position = 0;
     while let Some(piece) = source.next_piece()? {
         let Piece::Item(item) = piece else { continue };
@@ -486,7 +489,7 @@ impl<'a, B: Books + ?Sized> Run<'a, B> {
         };
         if self.pass == Pass::Hold && self.later.is_none() {
             self.decide()?;
-        } else if self.state != BatchState::Cancelled {
+        } else {
             self.report(next)?;
         }
         Ok(Ended { state: self.state, progress: self.progress, next_on: self.later })

@@ -33,6 +33,9 @@ pub struct Spool {
     /// The block that was read last, and the position of its first record.
     block: Vec<u8>,
     first: u64,
+    /// Behind this position nothing was kept when reading began: whoever reads in order while outcomes are being written
+    /// behind him need not ask the disk.
+    end: u64,
 }
 
 impl Spool {
@@ -42,7 +45,8 @@ impl Spool {
     /// Where the file can't be made or opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Self { file, block: Vec::new(), first: 0 })
+        let end = file.metadata()?.len().div_ceil(RECORD_BYTES as u64);
+        Ok(Self { file, block: Vec::new(), first: 0, end })
     }
 
     /// An item's outcome; reads in order are cheap.
@@ -52,6 +56,9 @@ impl Spool {
     pub fn get(&mut self, position: u64) -> io::Result<Outcome> {
         let at = |first: u64| usize::try_from((position - first) * 32).unwrap_or(usize::MAX);
         let is_there = position >= self.first && at(self.first) + RECORD_BYTES <= self.block.len();
+        if position >= self.end {
+            return Ok(Outcome::default());
+        }
         if !is_there {
             self.first = position;
             self.block.resize(usize::try_from(BLOCK_RECORDS).unwrap_or(0) * RECORD_BYTES, 0);
@@ -103,9 +110,14 @@ impl Spool {
         self.file.sync_data()
     }
 
-    /// Reads from the disk again what was read before.
-    pub fn rewind(&mut self) {
+    /// Begins to read again, with all that was written meanwhile.
+    ///
+    /// # Errors
+    /// Where the file can't be looked at.
+    pub fn rewind(&mut self) -> io::Result<()> {
         self.block.clear();
+        self.end = self.file.metadata()?.len().div_ceil(RECORD_BYTES as u64);
+        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod golden;
+
 use fen_batch::check::{Checked, check};
 use fen_batch::item::{Act, Item, Piece};
 use fen_batch::open::open;

@@ -61,6 +61,7 @@ impl Gateway {
         let mut found = wire::MovedReply {
             account_id: None,
             amounts: vec![wire::MovedAmount::default(); query.events.len()],
+            collects_in_full: false,
         };
         for (_group, answer) in self.ask_all(&Read::Moved(query), call).await? {
             let part: wire::MovedReply = ask::read(answer).map_err(ServeFault::Unavailable)?;

@@ -1,9 +1,10 @@
 //! Every member of every shard adds its books up again, the members are held against each other, and the shards too.
 
 use super::{Call, Gateway, not_founded};
-use crate::ask::{self, Read};
+use crate::ask::{self, Ask, Read};
 use crate::fault::ServeFault;
-use fen_api::wire;
+use fen_api::batches::{self, ENTRIES_MAX};
+use fen_api::{records, wire};
 use fen_net::NodeId;
 use fen_raft::GroupId;
 use futures_util::future::join_all;
@@ -29,12 +30,35 @@ impl Gateway {
             reply.members.extend(members);
             reply.faults.extend(faults);
         }
+        reply.faults.extend(self.verify_files(call.deadline).await?);
         if directory.shards.len() > 1 {
             let (crossed, faults) = self.verify_clearing(call).await;
             reply.crossed = crossed;
             reply.faults.extend(faults);
         }
         Ok(reply)
+    }
+
+    /// What is wrong with the registry of payment files, which the directory's group keeps.
+    async fn verify_files(&self, deadline: Instant) -> Result<Vec<String>, ServeFault> {
+        let mut faults = Vec::new();
+        let mut after = None;
+        loop {
+            let query = wire::BatchQuery { after, limit: ENTRIES_MAX, ..wire::BatchQuery::default() };
+            let answer = self.office.router.ask_directory(&Ask::Batches(query), deadline).await?;
+            let list: wire::BatchList = ask::read(answer).map_err(ServeFault::Unavailable)?;
+            if list.entries.is_empty() {
+                return Ok(faults);
+            }
+            for message in list.entries {
+                let key = message.file.as_ref().and_then(|file| file.key);
+                match batches::entry(message) {
+                    Some(entry) => faults.extend(entry.fault(records::wide(key))),
+                    None => faults.push("a payment file of the registry cannot be read".to_owned()),
+                }
+                after = key;
+            }
+        }
     }
 
     /// Asks all members of a shard until they answer for the same place of their log: one digest then.

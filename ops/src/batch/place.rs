@@ -7,7 +7,8 @@ use clap::Args;
 use fen_batch::books::{Books, BooksFault, ClusterBooks};
 use fen_batch::desk::Desk;
 use fen_ledger::Ledger;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Where files lie that go to a cluster, if nobody says otherwise.
 const FILES: &str = "batches";
@@ -31,14 +32,26 @@ pub(crate) struct Place {
 
 /// Books and desk, open.
 pub(crate) struct Bank {
-    pub(crate) books: Box<dyn Books>,
+    pub(crate) books: Rc<dyn Books>,
     pub(crate) desk: Desk,
+}
+
+impl Bank {
+    /// Of books that somebody else has open too, in a directory.
+    pub(crate) fn beside(ledger: Rc<Ledger>, directory: &Path, files: Option<PathBuf>) -> Self {
+        Self { books: ledger, desk: Desk::new(files.unwrap_or_else(|| directory.join(FILES))) }
+    }
 }
 
 impl Place {
     /// For commands that have their own words for it.
     pub(crate) fn of(data: Option<PathBuf>, endpoint: Vec<String>, certificates: Option<PathBuf>) -> Self {
         Self { data, endpoint, certificates, files: None }
+    }
+
+    /// With the files in a folder of their own.
+    pub(crate) fn with_files(self, files: Option<PathBuf>) -> Self {
+        Self { files, ..self }
     }
 
     /// A data directory that may have to be made.
@@ -51,10 +64,10 @@ impl Place {
         self.reach(open_existing)
     }
 
-    fn reach(&self, open: impl FnOnce(&std::path::Path) -> Result<Ledger, Failure>) -> Result<Bank, Failure> {
-        let (books, usual): (Box<dyn Books>, PathBuf) = match &self.data {
-            Some(data) => (Box::new(open(data)?), data.join(FILES)),
-            None => (Box::new(self.cluster()?), PathBuf::from(FILES)),
+    fn reach(&self, open: impl FnOnce(&Path) -> Result<Ledger, Failure>) -> Result<Bank, Failure> {
+        let (books, usual): (Rc<dyn Books>, PathBuf) = match &self.data {
+            Some(data) => (Rc::new(open(data)?), data.join(FILES)),
+            None => (Rc::new(self.cluster()?), PathBuf::from(FILES)),
         };
         Ok(Bank { books, desk: Desk::new(self.files.clone().unwrap_or(usual)) })
     }

@@ -50,15 +50,17 @@ fn entry(entry: &BatchEntry) -> Value {
     })
 }
 
-/// Items a second since a file that is under way was submitted, and the seconds that the rest takes at that rate.
+/// Items a second of a file that is under way, since it goes without a pause, and the seconds that the rest takes at that
+/// rate.
 fn pace(entry: &BatchEntry) -> Option<(f64, f64)> {
     let is_under_way = matches!(entry.state, BatchState::GoesOn | BatchState::Posts | BatchState::Voids);
-    let nanoseconds = entry.changed_at.get().saturating_sub(entry.submitted_at.get());
-    if !is_under_way || nanoseconds == 0 || entry.progress.position == 0 {
+    let nanoseconds = entry.changed_at.get().saturating_sub(entry.goes_since.get());
+    let items = entry.progress.position.saturating_sub(entry.goes_from);
+    if !is_under_way || nanoseconds == 0 || items == 0 {
         return None;
     }
     let figure = |count: u64| u32::try_from(count).map_or(f64::from(u32::MAX), f64::from);
-    let rate = figure(entry.progress.position) / Duration::from_nanos(nanoseconds).as_secs_f64();
+    let rate = figure(items) / Duration::from_nanos(nanoseconds).as_secs_f64();
     Some((rate, figure(entry.file.items.saturating_sub(entry.progress.position)) / rate))
 }
 

@@ -13,15 +13,20 @@ use fen_ledger::{
     Period, Stamp, StatementAsked, TransferSearch, TurnoverAsked, Turnovers,
 };
 use std::path::Path;
+use std::rc::Rc;
 
 /// See the module.
 pub(super) struct DirectoryDesk {
-    ledger: Ledger,
+    ledger: Rc<Ledger>,
 }
 
 impl DirectoryDesk {
     pub(super) fn open(directory: &Path) -> Result<Self, Failure> {
-        Ok(Self { ledger: open_existing(directory)? })
+        Ok(Self::of(Rc::new(open_existing(directory)?)))
+    }
+
+    pub(super) fn of(ledger: Rc<Ledger>) -> Self {
+        Self { ledger }
     }
 }
 
@@ -106,7 +111,7 @@ impl Desk for DirectoryDesk {
         period: &Period,
         after: Option<&str>,
     ) -> Result<(Vec<Transfer>, Option<String>), Failure> {
-        let booked = heard(search::booked_in(&self.ledger, *period))?;
+        let booked = heard(search::booked_in(&*self.ledger, *period))?;
         let timestamp = behind(&booked, search.direction, after)?;
         let found = heard(self.ledger.search_transfers(&TransferSearch { timestamp, ..search.clone() }))?;
         let next = next_page(search.limit, &found, |transfer| transfer.timestamp);
@@ -119,7 +124,7 @@ impl Desk for DirectoryDesk {
         period: &Period,
         after: Option<&str>,
     ) -> Result<(Vec<Account>, Option<String>), Failure> {
-        let booked = heard(search::booked_in(&self.ledger, *period))?;
+        let booked = heard(search::booked_in(&*self.ledger, *period))?;
         let timestamp = behind(&booked, search.direction, after)?;
         let found = heard(self.ledger.search_accounts(&AccountSearch { timestamp, ..search.clone() }))?;
         let next = next_page(search.limit, &found, |account| account.timestamp);

@@ -178,9 +178,17 @@ fn wholes_loans_and_collections_go_over_shards() {
     assert_eq!(line(&all, &gift)["results"][0]["status"], "created");
     let today = told[0]["next_on"].as_str().unwrap().parse::<String>().unwrap();
     let eve = fen_terms::Day::parse(&today).unwrap().plus_days(-1).unwrap();
-    line(&all, &json!({"op": "day_end", "through": eve.to_string()}));
-    let told = batch(&nodes, &all, "batches", &["run"]);
+    let eve = eve.to_string();
+    let closed = nodes.done(&["day-end", "run", "--through", &eve, "--endpoint", &all, "--json"]);
+    let told: Vec<Value> = closed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!([&told[0]["state"], &told[0]["taken_sum"]], [&json!("done"), &json!("1290.00")]);
+    assert_eq!([&told[1]["status"], &told[1]["business_date"]], [&json!("created"), &json!(today)]);
+    // A customer's statement of that day, through the gateway: the gift, and the collection that took the rest.
+    let account = customer(9).to_string();
+    let statement = nodes.done(&["batch", "statement", &account, "--from", &today, "--endpoint", &all]);
+    for part in ["<Cd>CLBD</Cd>", "<NbOfNtries>2</NbOfNtries>", "<Sum>100.00</Sum>"] {
+        assert!(statement.contains(part), "{part} is missing in {statement}");
+    }
     assert_eq!(posted(&all, customer(9), "debits_posted"), "110000");
     nodes.done(&["verify", "--endpoint", &all]);
 }

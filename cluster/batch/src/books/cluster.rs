@@ -7,7 +7,7 @@
 //! **Asking again.** The client asks until it has an answer: leaders and gateways may die meanwhile. Commands bear ids,
 //! so what was done before answers `exists`.
 
-use super::{Answers, Books, BooksFault, Room, Sent, Work};
+use super::{Answers, Books, BooksFault, Collected, Room, Sent, Work};
 use crate::outcome::Status;
 use crate::run::{ORDERS_MAX, TRANSFERS_MAX};
 use fen_api::{Client, ClientFault};
@@ -140,8 +140,9 @@ impl Books for ClusterBooks {
         }))
     }
 
-    fn moved_by(&self, loan: u128, events: &[u128]) -> Result<Vec<Option<u128>>, BooksFault> {
-        Ok(self.block_on(self.client.moved(loan, events))?.amounts)
+    fn collected(&self, loan: u128, events: &[u128]) -> Result<Collected, BooksFault> {
+        let told = self.block_on(self.client.moved(loan, events))?;
+        Ok(Collected { amounts: told.amounts, is_in_full_only: told.collects_in_full })
     }
 
     fn available(&self, account: u128, loan: u128) -> Result<Option<u128>, BooksFault> {

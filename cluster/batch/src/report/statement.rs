@@ -1,14 +1,15 @@
 //! `camt.053.001.08` and `camt.054.001.08`: an account's entries of a period with its opening and closing balances, or
 //! its entries alone, as notifications.
 //!
+//! The pages come from whoever keeps the books. Entries that come while the message is being written are not in it: what
+//! was counted is what is printed, and the closing balance is the one after the last entry.
+//!
 //! What is only reserved or released moves no balance and is no entry. An entry's amount is what the balances beside it
 //! differ by, so the entries come to the difference of opening and closing balance.
 
 use crate::figure::{currency_code, print_id};
 use crate::iso::print::Print;
-use fen_ledger::{
-    Account, Balances, BusinessDate, Fault, Ledger, Period, Statement, StatementAsked, StatementLine,
-};
+use fen_ledger::{Account, Balances, BusinessDate, Period, Statement, StatementLine};
 use fen_terms::Day;
 use std::io::{self, Write};
 
@@ -36,34 +37,32 @@ impl Kind {
 pub struct Asked<'a> {
     /// Which message.
     pub kind: Kind,
-    /// Which entries of which account; from its first page.
-    pub statement: StatementAsked,
     /// The first day and the last one, as they are printed.
     pub days: (Day, Day),
     /// The instant of the answer, in ISO 8601.
     pub created: &'a str,
 }
 
+/// A page of an account's statement, oldest entry first, and the cursor of the next one; nothing where there is no such
+/// account. The cursor that is handed in is that of the page that is wanted, or none for the first.
+pub type Pages<'a, E> = dyn FnMut(Option<&str>) -> Result<Option<(Statement, Option<String>)>, E> + 'a;
+
 /// Why there is no statement.
 #[derive(Debug)]
-pub enum StatementFault {
+pub enum StatementFault<E> {
     /// There is no such account.
     NotFound,
-    /// History is damaged, in words, or the ledger has stopped.
-    Ledger(String),
+    /// History is damaged, in words.
+    Damaged(String),
+    /// The books could not be asked.
+    Books(E),
     /// The statement can't be written.
     Written(io::Error),
 }
 
-impl From<io::Error> for StatementFault {
+impl<E> From<io::Error> for StatementFault<E> {
     fn from(fault: io::Error) -> Self {
         Self::Written(fault)
-    }
-}
-
-impl From<Fault> for StatementFault {
-    fn from(fault: Fault) -> Self {
-        Self::Ledger(fault.to_string())
     }
 }
 
@@ -78,14 +77,18 @@ struct Side {
 ///
 /// # Errors
 /// See [`StatementFault`]. A statement that would be incomplete is not written.
-pub fn write(out: impl Write, ledger: &Ledger, asked: &Asked<'_>) -> Result<(), StatementFault> {
+pub fn write<E>(
+    out: impl Write,
+    asked: &Asked<'_>,
+    pages: &mut Pages<'_, E>,
+) -> Result<(), StatementFault<E>> {
     let (mut credits, mut debits) = (Side::default(), Side::default());
-    let first = each_entry(ledger, asked, |_, credit, amount| {
+    let read = each_entry(pages, u64::MAX, |_, credit, amount| {
         let side = if credit { &mut credits } else { &mut debits };
         (side.count, side.sum) = (side.count + 1, side.sum.saturating_add(amount));
         Ok(())
     })?;
-    let (account, opening, closing) = (first.account, balances(first.opening)?, balances(first.closing)?);
+    let Read { account, opening, closing, lines } = read;
     let is_statement = asked.kind == Kind::Statement;
     let (message, body) =
         if is_statement { ("BkToCstmrStmt", "Stmt") } else { ("BkToCstmrDbtCdtNtfctn", "Ntfctn") };
@@ -109,6 +112,14 @@ pub fn write(out: impl Write, ledger: &Ledger, asked: &Asked<'_>) -> Result<(), 
         balance(&mut print, ("CLBD", to), &closing, &account)?;
     }
     print.open("TxsSummry")?;
+    print.open("TtlNtries")?;
+    print.text("NbOfNtries", &(credits.count + debits.count).to_string())?;
+    print.text("Sum", &crate::figure::money(credits.sum.saturating_add(debits.sum), account.ledger.get()))?;
+    print.open("TtlNetNtry")?;
+    print.text("Amt", &crate::figure::money(credits.sum.abs_diff(debits.sum), account.ledger.get()))?;
+    print.text("CdtDbtInd", if credits.sum >= debits.sum { "CRDT" } else { "DBIT" })?;
+    print.close()?;
+    print.close()?;
     for (name, side) in [("TtlCdtNtries", credits), ("TtlDbtNtries", debits)] {
         print.open(name)?;
         print.text("NbOfNtries", &side.count.to_string())?;
@@ -116,56 +127,70 @@ pub fn write(out: impl Write, ledger: &Ledger, asked: &Asked<'_>) -> Result<(), 
         print.close()?;
     }
     print.close()?;
-    each_entry(ledger, asked, |line, credit, amount| {
+    each_entry(pages, lines, |line, credit, amount| {
         entry(&mut print, line, (credit, amount), &account).map_err(StatementFault::from)
     })?;
     print.end()?;
     Ok(())
 }
 
-/// Goes through all pages, and tells each entry that moves the balance: whether it is a credit, and how much. Gives back
-/// the first page.
-fn each_entry(
-    ledger: &Ledger,
-    asked: &Asked<'_>,
-    mut tell: impl FnMut(&StatementLine, bool, u128) -> Result<(), StatementFault>,
-) -> Result<Statement, StatementFault> {
-    let mut wanted = asked.statement;
-    let mut first: Option<Statement> = None;
-    let mut before: Option<Balances> = None;
+/// What was read of an account.
+struct Read {
+    account: Account,
+    opening: Balances,
+    /// After the last entry.
+    closing: Balances,
+    /// How many entries there were, those that move no balance among them.
+    lines: u64,
+}
+
+/// Goes through pages, as far as so many entries, and tells each that moves the balance: whether it is a credit, and how
+/// much.
+fn each_entry<E>(
+    pages: &mut Pages<'_, E>,
+    lines_max: u64,
+    mut tell: impl FnMut(&StatementLine, bool, u128) -> Result<(), StatementFault<E>>,
+) -> Result<Read, StatementFault<E>> {
+    let mut read: Option<Read> = None;
+    let mut cursor: Option<String> = None;
     loop {
-        let page = ledger.statement(&wanted)?.ok_or(StatementFault::NotFound)?;
+        let asked = pages(cursor.as_deref()).map_err(StatementFault::Books)?;
+        let (page, next) = asked.ok_or(StatementFault::NotFound)?;
         if let Some(fault) = page.faults.first() {
-            return Err(StatementFault::Ledger(fault.to_string()));
+            return Err(StatementFault::Damaged(fault.to_string()));
         }
-        let mut last = match before {
-            Some(before) => before,
-            None => balances(page.opening)?,
+        let mut so_far = if let Some(read) = read.take() {
+            read
+        } else {
+            let opening = balances(page.opening)?;
+            Read { account: page.account, opening, closing: opening, lines: 0 }
         };
         for line in &page.lines {
-            let credit = line.balances.credits_posted.saturating_sub(last.credits_posted).get();
-            let debit = line.balances.debits_posted.saturating_sub(last.debits_posted).get();
+            if so_far.lines == lines_max {
+                return Ok(so_far);
+            }
+            so_far.lines += 1;
+            let before = so_far.closing;
+            let credit = line.balances.credits_posted.saturating_sub(before.credits_posted).get();
+            let debit = line.balances.debits_posted.saturating_sub(before.debits_posted).get();
             if credit > 0 {
                 tell(line, true, credit)?;
             }
             if debit > 0 {
                 tell(line, false, debit)?;
             }
-            last = line.balances;
+            so_far.closing = line.balances;
         }
-        before = Some(last);
-        let next = page.next;
-        first.get_or_insert(page);
         if next.is_none() {
-            return first.ok_or(StatementFault::NotFound);
+            return Ok(so_far);
         }
-        wanted.after = next;
+        (read, cursor) = (Some(so_far), next);
     }
 }
 
-fn balances(told: Option<Balances>) -> Result<Balances, StatementFault> {
+fn balances<E>(told: Option<Balances>) -> Result<Balances, StatementFault<E>> {
     told.ok_or_else(|| {
-        StatementFault::Ledger("the piece of history that tells the balance is damaged".to_owned())
+        StatementFault::Damaged("the piece of history that tells the balance is damaged".to_owned())
     })
 }
 

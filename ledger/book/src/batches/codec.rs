@@ -59,6 +59,8 @@ impl Writer {
         self.progress(&entry.progress);
         self.u64(entry.submitted_at.get());
         self.u64(entry.changed_at.get());
+        self.u64(entry.goes_since.get());
+        self.u64(entry.goes_from);
     }
 }
 
@@ -118,6 +120,8 @@ impl Reader<'_> {
             progress: self.progress()?,
             submitted_at: Stamp::new(self.u64()?),
             changed_at: Stamp::new(self.u64()?),
+            goes_since: Stamp::new(self.u64()?),
+            goes_from: self.u64()?,
         })
     }
 }
@@ -228,6 +232,19 @@ impl Batches {
             writer.entry(entry);
         }
         writer.bytes
+    }
+
+    /// What makes two registries equal: each file and what became of it, however often it was stopped on the way.
+    pub fn feed(&self, take: &mut dyn FnMut(&[u8])) {
+        for entry in self.by_key.values() {
+            let mut writer = Writer::default();
+            writer.file(&entry.file);
+            writer.u16(entry.state.number());
+            writer.text(&entry.released_by);
+            writer.text(&entry.cancelled_by);
+            writer.progress(&entry.progress);
+            take(&writer.bytes);
+        }
     }
 
     /// The registry of some bytes; zeros behind it, up to the end of a page, are no part of it.

@@ -14,12 +14,15 @@ mod status;
 pub use status::{BatchState, BatchStatus};
 
 use crate::command::Outcome;
-use crate::quantity::{Amount, BusinessDate, LedgerCode, Stamp};
+use crate::quantity::{Amount, BusinessDate, LedgerCode, NANOSECONDS_PER_SECOND, Stamp};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// The most files that a registry keeps: at about 300 bytes each, some 300 MB.
 pub const BATCHES_MAX: usize = 1 << 20;
+
+/// A file that was not heard of for so long was stopped: whoever runs it tells of it every second.
+const PAUSE_NANOSECONDS: u64 = 10 * NANOSECONDS_PER_SECOND;
 
 /// The longest text of an entry, in bytes.
 pub const TEXT_BYTES_MAX: usize = 140;
@@ -106,6 +109,10 @@ pub struct BatchEntry {
     pub submitted_at: Stamp,
     /// When it last changed.
     pub changed_at: Stamp,
+    /// Since when it goes without a pause.
+    pub goes_since: Stamp,
+    /// Where it was then: its rate is reckoned from there.
+    pub goes_from: u64,
 }
 
 /// What becomes of a file after a report.
@@ -199,6 +206,11 @@ impl Batches {
         self.by_key.values()
     }
 
+    /// What is wrong with the registry, in words; nothing where every entry keeps the rules.
+    pub fn audit(&self) -> Vec<String> {
+        self.by_key.iter().filter_map(|(key, entry)| entry.fault(*key)).collect()
+    }
+
     /// Takes an order; refused, it changes nothing.
     pub fn take(&mut self, order: &BatchOrder, now: Stamp) -> BatchReply {
         let refusal = self.refusal(order);
@@ -262,10 +274,13 @@ impl Batches {
                 if known.state == BatchState::AwaitsRelease {
                     return Some(BatchStatus::AwaitsRelease);
                 }
-                if known.state.has_ended() {
+                let told = progress.taken.saturating_add(progress.refused);
+                let before = known.progress.taken.saturating_add(known.progress.refused);
+                // What was under way when a file was cancelled is done: its last report says where it stopped.
+                let is_last_word = known.state == BatchState::Cancelled && told > before;
+                if known.state.has_ended() && !is_last_word {
                     return Some(BatchStatus::AlreadyEnded);
                 }
-                let told = progress.taken.saturating_add(progress.refused);
                 let is_too_much = told > known.file.items || progress.position > known.file.items;
                 is_too_much.then_some(BatchStatus::MoreThanItsItems)
             }
@@ -303,10 +318,13 @@ impl Batches {
                 progress: BatchProgress::default(),
                 submitted_at: now,
                 changed_at: now,
+                goes_since: now,
+                goes_from: 0,
             };
             self.by_key.insert(file.key, entry);
         }
         let Some(entry) = self.by_key.get_mut(&order.key()) else { return };
+        let quiet_for = now.get().saturating_sub(entry.changed_at.get());
         entry.changed_at = now;
         match order {
             BatchOrder::Enter(_) => {}
@@ -327,8 +345,12 @@ impl Batches {
                 };
             }
             BatchOrder::Report { progress, next, .. } => {
+                if quiet_for > PAUSE_NANOSECONDS || progress.position < entry.progress.position {
+                    (entry.goes_since, entry.goes_from) = (now, progress.position);
+                }
                 entry.progress = *progress;
                 (entry.state, entry.next_on) = match next {
+                    _ if entry.state == BatchState::Cancelled => (entry.state, entry.next_on),
                     Next::GoesOn | Next::WaitsFor(_) if entry.state.is_decided() => {
                         (entry.state, entry.next_on)
                     }
@@ -339,6 +361,33 @@ impl Batches {
                 };
             }
         }
+    }
+}
+
+impl BatchEntry {
+    /// Which rule the entry under a key breaks, if any.
+    pub fn fault(&self, key: u128) -> Option<String> {
+        let (file, BatchProgress { position, taken, refused, .. }) = (&self.file, self.progress);
+        let told = taken.saturating_add(refused);
+        let is_done = self.state == BatchState::Done;
+        let was_released = file.needs_release && self.state != BatchState::AwaitsRelease;
+        let is_right = [
+            (file.key == key && key != 0 && !file.message_id.is_empty(), "its key or its name is another's"),
+            (
+                told <= position && position <= file.items,
+                "it has more outcomes than items looked at, or than items",
+            ),
+            (!is_done || told == file.items, "it is done, and not every item has an outcome"),
+            (
+                !was_released
+                    || self.state == BatchState::Cancelled
+                    || (!self.released_by.is_empty() && self.released_by != file.submitted_by),
+                "it goes on, and no second person has released it",
+            ),
+            (file.ledger.is_zero() || self.progress.taken_sum <= file.sum, "it moved more than it comes to"),
+        ];
+        let broken = is_right.into_iter().find(|(holds, _)| !holds);
+        broken.map(|(_, rule)| format!("payment file '{}' of '{}': {rule}", file.message_id, file.initiator))
     }
 }
 
@@ -416,6 +465,61 @@ mod tests {
         assert_eq!(status(&mut batches, &cancel), BatchStatus::Created);
         assert_eq!(status(&mut batches, &report(BatchProgress::default())), BatchStatus::AlreadyEnded);
         assert_eq!(batches.get(7).unwrap().state, BatchState::Cancelled);
+    }
+
+    #[test]
+    fn the_last_word_on_a_cancelled_file_says_where_it_stopped() {
+        let mut batches = Batches::default();
+        status(&mut batches, &BatchOrder::Enter(Box::new(file(false))));
+        let report = |position, taken| {
+            let progress = BatchProgress { position, taken, ..BatchProgress::default() };
+            BatchOrder::Report { key: 7, progress, next: Next::GoesOn }
+        };
+        assert_eq!(status(&mut batches, &report(1, 1)), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &BatchOrder::Cancel { key: 7, by: by("bo") }), BatchStatus::Created);
+        assert_eq!(status(&mut batches, &report(2, 2)), BatchStatus::Created, "it was under way");
+        assert_eq!(status(&mut batches, &report(1, 1)), BatchStatus::AlreadyEnded);
+        let entry = batches.get(7).unwrap();
+        assert_eq!((entry.state, entry.progress.position), (BatchState::Cancelled, 2));
+        assert_eq!(batches.audit(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rate_is_reckoned_from_the_end_of_the_last_pause() {
+        let mut batches = Batches::default();
+        let second = NANOSECONDS_PER_SECOND;
+        let mut at = |seconds: u64, order: &BatchOrder| {
+            let reply = batches.take(order, Stamp::new(seconds * second));
+            reply.entry.map(|entry| (entry.goes_since.get() / second, entry.goes_from)).unwrap()
+        };
+        let report = |position| {
+            let progress = BatchProgress { position, ..BatchProgress::default() };
+            BatchOrder::Report { key: 7, progress, next: Next::GoesOn }
+        };
+        let many = BatchFile { items: 100, ..file(false) };
+        assert_eq!(at(5, &BatchOrder::Enter(Box::new(many))), (5, 0));
+        assert_eq!(at(6, &report(10)), (5, 0));
+        assert_eq!(at(600, &report(30)), (600, 30), "it was stopped");
+        assert_eq!(at(601, &report(40)), (600, 30));
+        assert_eq!(at(602, &report(2)), (602, 2), "another pass begins");
+    }
+
+    #[test]
+    fn what_breaks_a_rule_of_the_registry_is_found() {
+        let mut batches = Batches::default();
+        status(&mut batches, &BatchOrder::Enter(Box::new(file(true))));
+        assert_eq!(batches.audit(), Vec::<String>::new());
+        let broken: [fn(&mut BatchEntry); 4] = [
+            |entry| entry.state = BatchState::GoesOn,
+            |entry| (entry.state, entry.released_by) = (BatchState::Done, by("bo")),
+            |entry| entry.progress.position = 4,
+            |entry| entry.file.key = 8,
+        ];
+        for breaks in broken {
+            let mut batches = batches.clone();
+            breaks(batches.by_key.get_mut(&7).unwrap());
+            assert_eq!(batches.audit().len(), 1, "{:?}", batches.get(7));
+        }
     }
 
     #[test]
