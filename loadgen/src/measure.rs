@@ -36,6 +36,11 @@ pub fn resident() -> Resident {
     Resident { now: kibibytes(&status, "VmRSS:"), peak: kibibytes(&status, "VmHWM:") }
 }
 
+/// Lets the most that there ever was begin anew; where the kernel does not know how, it stays.
+pub fn forget_peak() {
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
+}
+
 /// The figure of a line such as `VmRSS:     1234 kB`, in bytes.
 pub(crate) fn kibibytes(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));

@@ -86,6 +86,8 @@ pub struct Report {
     pub replayed_entries: Option<u64>,
     /// The days that were closed.
     pub day_end: Option<DayEnd>,
+    /// The payment file that was done.
+    pub file: Option<FileRun>,
     /// Whether the books hold exactly what was acknowledged, and their audit finds nothing.
     pub verified: bool,
     /// What the check found wrong.
@@ -114,6 +116,26 @@ pub struct DayEnd {
     pub median_ms: f64,
     /// The longest.
     pub max_ms: f64,
+}
+
+/// How a payment file went. The latency beside it is the report's own.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct FileRun {
+    /// Its form, or what it asks for.
+    pub kind: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// From the first byte read until it was copied, checked and durable in its folder.
+    pub check_seconds: f64,
+    /// The most memory of the process that carried it out, above what there was before. With several replicas that is
+    /// the file's alone; in one process what the books keep of its items is in it.
+    pub memory_bytes: u64,
+    /// Items refused, in all files of the run.
+    pub refused: u64,
+    /// Single transfers while no file was under way.
+    pub alone_ms: Latency,
+    /// Items a second while single transfers ran beside.
+    pub beside_per_second: Option<u64>,
 }
 
 /// The kind of build this is.
@@ -180,6 +202,7 @@ pub(crate) fn things(report: &Report) -> &'static str {
     match report.scenario.as_str() {
         "disburse" | "day-end" => "loans",
         "repay" => "repayments",
+        "batch" => "items",
         _ => "transfers",
     }
 }
@@ -211,6 +234,9 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         let each = format!("half of {days} days within {median_ms:.0} ms, the longest {max_ms:.0} ms");
         lines.push(("day-end", format!("{each}; {} chunks", grouped(chunks))));
     }
+    if let Some(file) = &report.file {
+        lines.extend(file_lines(file, report));
+    }
     lines.extend(report.latency_ms.map(|latency| ("latency", latency_words(&latency))));
     if let Some(latency) = report.read_latency_ms {
         lines.push(("reads", format!("{}: {}", grouped(report.reads), latency_words(&latency))));
@@ -236,6 +262,31 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.push(("machine", machine_words(&report.machine)));
     lines.push(("commit", format!("{} ({} build)", report.commit, report.build)));
     lines
+}
+
+fn file_lines(file: &FileRun, report: &Report) -> Vec<(&'static str, String)> {
+    let beside = report.latency_ms.unwrap_or_default();
+    let alone = file.alone_ms;
+    let times = crate::measure::ratio(beside.p99, alone.p99);
+    let checked = file.check_seconds;
+    let whose =
+        if report.replicas > 1 { "for the file alone" } else { "for the file and its loans in the books" };
+    let rate = file.beside_per_second.map_or(String::new(), |rate| format!(" at {} items/s", grouped(rate)));
+    vec![
+        (
+            "file",
+            format!("{}, {}; copied and checked in {checked:.2} s of these", file.kind, size(file.bytes)),
+        ),
+        ("file memory", format!("{} more at most, {whose}", size(file.memory_bytes))),
+        ("online alone", latency_words(&alone)),
+        (
+            "online",
+            format!(
+                "p99 {:.2} ms beside a file{rate}, {times:.1} times that of {:.2} ms alone",
+                beside.p99, alone.p99
+            ),
+        ),
+    ]
 }
 
 fn population(report: &Report) -> String {

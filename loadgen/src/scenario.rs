@@ -1,6 +1,7 @@
 //! The scenarios, by name, with what each takes where nothing is said.
 
 mod embedded;
+pub mod files;
 mod lending;
 pub mod replicated;
 pub mod restart;
@@ -12,6 +13,7 @@ use crate::report::{BUILD, Report, rounded};
 use crate::workload::{Hot, Ids, Kinds, Workload};
 use fen_book::loan::command::ORDERS_MAX;
 use fen_ledger::EVENTS_MAX;
+use files::FileKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +25,7 @@ pub fn run(plan: &Plan, watch: &dyn crate::Watch) -> Run<Report> {
     match plan.scenario {
         Scenario::Transfers | Scenario::Singles | Scenario::Mixed => embedded::run(plan, watch),
         Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => lending::run(plan, watch),
-        Scenario::Restart | Scenario::Failover => {
+        Scenario::Restart | Scenario::Failover | Scenario::Batch => {
             Err(Fault::Parameter(format!("{} needs processes of its own", plan.scenario.name())))
         }
     }
@@ -46,6 +48,8 @@ pub enum Scenario {
     Repay,
     /// Days are closed while transfers run.
     DayEnd,
+    /// A payment file is done, and another beside single transfers.
+    Batch,
     /// The leader of a cluster is killed under load.
     Failover,
 }
@@ -61,6 +65,7 @@ impl Scenario {
             Self::Disburse => "disburse",
             Self::Repay => "repay",
             Self::DayEnd => "day-end",
+            Self::Batch => "batch",
             Self::Failover => "failover",
         }
     }
@@ -95,6 +100,8 @@ pub struct Plan {
     pub rate: Option<u64>,
     /// Sending stops after so long, whatever is left.
     pub seconds_max: Option<Duration>,
+    /// What a payment file is, in the scenario of files.
+    pub file: FileKind,
     /// Of the workload.
     pub seed: u64,
     /// Where the data goes and stays; a temporary directory if there is none.
@@ -110,8 +117,10 @@ impl Plan {
             Scenario::Failover => (100_000, 1, 32, 1),
             Scenario::Mixed => (2_000_000, events_max(), 2, 2),
             Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => (0, orders_max(), 2, 4),
+            Scenario::Batch => (0, orders_max(), 1, 1),
         };
-        let lends = matches!(scenario, Scenario::Disburse | Scenario::Repay | Scenario::DayEnd);
+        let lends =
+            matches!(scenario, Scenario::Disburse | Scenario::Repay | Scenario::DayEnd | Scenario::Batch);
         Self {
             scenario,
             replicas: if scenario == Scenario::Failover { 3 } else { 1 },
@@ -126,6 +135,7 @@ impl Plan {
             hot: Hot::Uniform,
             rate: None,
             seconds_max: None,
+            file: FileKind::Csv,
             seed: 42,
             data: None,
         }
@@ -141,6 +151,7 @@ impl Plan {
             | Scenario::Disburse
             | Scenario::Repay
             | Scenario::DayEnd
+            | Scenario::Batch
             | Scenario::Failover => Kinds::Plain,
         };
         let Self { seed, accounts, batch, ids, hot, .. } = *self;
@@ -201,7 +212,7 @@ impl Plan {
         if self.replicas == 1 && (self.shards > 1 || self.scenario == Scenario::Failover) {
             return fault("shards and failover need a cluster: say --replicas 3");
         }
-        if self.replicas > 1 && self.loans > 0 {
+        if self.replicas > 1 && self.loans > 0 && self.scenario != Scenario::Batch {
             return fault("loans are driven on one node: leave --replicas out");
         }
         Ok(())

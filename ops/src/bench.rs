@@ -6,6 +6,7 @@
 use crate::exit::{Exit, Failure, say};
 use crate::progress;
 use clap::{Args, ValueEnum};
+use fen_loadgen::scenario::files::{self, FileKind};
 use fen_loadgen::scenario::restart::{self, Part};
 use fen_loadgen::scenario::{self, Plan, Scenario, replicated};
 use fen_loadgen::workload::{Hot, Ids};
@@ -22,6 +23,7 @@ use std::time::Duration;
   fen bench singles --clients 32 --replicas 3
   fen bench restart --transfers 10000000 --json
   fen bench day-end --loans 1000000
+  fen bench batch --kind pain.001 --replicas 3
   fen bench compare before.json after.json --report both.html
 
 transfers  large batches, as many as fit
@@ -31,6 +33,7 @@ restart    a process is killed under load, and another opens its books
 disburse   microloans are paid out, one to each borrower
 repay      every borrower pays the first instalment on its day
 day-end    half a month is closed day by day, a thirtieth of the loans due on each, while transfers run
+batch      a payment file is done, then another beside single transfers
 failover   the leader of three nodes is killed under load
 compare    two reports side by side
 
@@ -52,7 +55,7 @@ pub(crate) struct Arguments {
     /// Accounts between which money moves [default: 10000].
     #[arg(long)]
     accounts: Option<u64>,
-    /// Borrowers with an account and a loan each [default: 1000000 in disburse, repay, day-end].
+    /// Borrowers with an account and a loan each [default: 1000000 in disburse, repay, day-end, batch].
     #[arg(long)]
     loans: Option<u64>,
     /// Transfers while the clock runs [default: 10000000; singles 200000, mixed 2000000].
@@ -70,6 +73,9 @@ pub(crate) struct Arguments {
     /// So many commands a second, each counted from when it was due, instead of as many as go.
     #[arg(long)]
     rate: Option<u64>,
+    /// What the payment file of `batch` is.
+    #[arg(long, value_enum, default_value = "csv")]
+    kind: KindName,
     /// How transfer ids are made.
     #[arg(long, value_enum, default_value = "time")]
     ids: IdsName,
@@ -102,8 +108,23 @@ enum Name {
     Disburse,
     Repay,
     DayEnd,
+    Batch,
     Failover,
     Compare,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum KindName {
+    /// Loans paid out, as CSV.
+    Csv,
+    /// Loans paid out, as pain.001.
+    #[value(name = "pain.001")]
+    CreditTransfer,
+    /// First instalments collected, as CSV.
+    Collection,
+    /// First instalments collected, as pain.008.
+    #[value(name = "pain.008")]
+    DirectDebit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -134,6 +155,7 @@ impl Arguments {
             Name::Disburse => Ok(Scenario::Disburse),
             Name::Repay => Ok(Scenario::Repay),
             Name::DayEnd => Ok(Scenario::DayEnd),
+            Name::Batch => Ok(Scenario::Batch),
             Name::Failover => Ok(Scenario::Failover),
             Name::Compare => Err(Failure::usage("`compare` is no scenario")),
         }
@@ -159,6 +181,12 @@ impl Arguments {
                 HotName::Zipf => Hot::Zipf,
             },
             rate: self.rate,
+            file: match self.kind {
+                KindName::Csv => FileKind::Csv,
+                KindName::CreditTransfer => FileKind::CreditTransfer,
+                KindName::Collection => FileKind::Collection,
+                KindName::DirectDebit => FileKind::DirectDebit,
+            },
             seconds_max: self.seconds.map(Duration::from_secs),
             seed: self.seed,
             data: self.data.clone(),
@@ -189,7 +217,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
     let bar = Bar::default();
     let program = std::env::current_exe()
         .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
-    let report = if plan.replicas > 1 {
+    let report = if plan.scenario == Scenario::Batch {
+        files::run(&plan, &program, &bar)
+    } else if plan.replicas > 1 {
         replicated::run(&plan, &program, &bar)
     } else if plan.scenario == Scenario::Restart {
         restart::run(&plan, &|part, place| part_command(&program, &plan, part, place), &bar)

@@ -48,6 +48,11 @@ impl Expected {
         }
     }
 
+    /// Adds what all borrowers did, where every one of them was taken.
+    pub fn add_all(&mut self, act: Act) {
+        (0..self.borrowers.count).for_each(|number| self.add_act(act, number));
+    }
+
     fn add_act(&mut self, act: Act, number: u64) {
         let principal = self.borrowers.terms(number).principal;
         match act {

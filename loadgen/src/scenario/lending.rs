@@ -69,6 +69,7 @@ pub(super) fn run(plan: &Plan, watch: &dyn Watch) -> Run<Report> {
         | Scenario::Singles
         | Scenario::Mixed
         | Scenario::Restart
+        | Scenario::Batch
         | Scenario::Failover => unreachable!("not a scenario of loans"),
     }
     watch.step("check", 1);

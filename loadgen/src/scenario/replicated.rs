@@ -66,7 +66,8 @@ pub fn run(plan: &Plan, program: &Path, watch: &dyn Watch) -> Run<Report> {
         | Scenario::Mixed
         | Scenario::Disburse
         | Scenario::Repay
-        | Scenario::DayEnd => drive(&cluster, &load, watch)?,
+        | Scenario::DayEnd
+        | Scenario::Batch => drive(&cluster, &load, watch)?,
     };
     let used = Usage::of_all(&processes.processes());
     fill(&mut report, &warm_up, &driven);
