@@ -134,7 +134,7 @@ fn what_breaks_the_schema_is_refused_with_its_place() {
         ("</PmtInf>", "<Shoe/></PmtInf>", "<Shoe> must not stand here"),
         ("<NbOfTxs>2</NbOfTxs>", "<NbOfTxs>two</NbOfTxs>", "no number of items"),
         ("<InitgPty>", "words<InitgPty>", "text between the elements"),
-        ("pain.001.001.09", "pain.001.001.03", "the message is"),
+        ("pain.001.001.09", "pain.001.001.03", "the message is 'pain.001.001.03'"),
         ("</Document>", "", "cut off"),
         ("</Document>", "</Document><Document/>", "second"),
         ("encoding=\"UTF-8\"", "encoding=\"ISO-8859-1\"", "only UTF-8"),

@@ -85,7 +85,8 @@ impl<'a, R: Read> InitiationFile<'a, R> {
             Some("pain.008.001.08") => Format::DirectDebit(8),
             Some("pain.008.001.10") => Format::DirectDebit(10),
             Some(_) | None => {
-                return Err(xml.wrong(format!("the message is '{}'", shown(namespace))).mend(
+                let message = namespace.strip_prefix(NAMESPACE).unwrap_or(namespace);
+                return Err(xml.wrong(format!("the message is '{}'", shown(message))).mend(
                     "send pain.001.001.09 or .11 (credit transfers), or pain.008.001.08 or .10 (direct debits)",
                 ));
             }
