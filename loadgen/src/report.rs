@@ -278,7 +278,7 @@ fn file_lines(file: &FileRun, report: &Report) -> Vec<(&'static str, String)> {
             format!("{}, {}; copied and checked in {checked:.2} s of these", file.kind, size(file.bytes)),
         ),
         ("file memory", format!("{} more at most, {whose}", size(file.memory_bytes))),
-        ("online alone", latency_words(&alone)),
+        ("alone", latency_words(&alone)),
         (
             "online",
             format!(
