@@ -11,12 +11,17 @@ use fen_api::{Client, ClientFault, ClientOptions, wire};
 use fen_net::{Authority, NODES_NAME, NodeId, node_name};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use thiserror::Error;
 
 /// Peers' ports are counted from so far above the clients'.
 const PEERS_ABOVE: u16 = 100;
+/// Where free ports are looked for: Linux draws those of outgoing connections from 32,768 on.
+const PORTS: Range<u16> = 10_000..32_000;
+/// So many first ports are tried.
+const ATTEMPTS_MAX: usize = 1_000;
 
 /// Why a cluster could not be laid out, started or founded.
 #[derive(Debug, Error)]
@@ -52,21 +57,22 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A first port such that every port of the layout was free a moment ago.
+    /// A first port such that every port of the layout was free a moment ago. It lies below those that the system draws
+    /// for outgoing connections, so that none of them takes a node's port while the node is down.
     ///
     /// # Errors
     /// Where the system gives out no port.
     pub fn free_port(nodes: u16) -> io::Result<u16> {
-        loop {
-            let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-            let ports = (0..nodes).flat_map(|node| [node, PEERS_ABOVE + node]);
-            let mut ports = ports.map(|offset| first.checked_add(offset));
-            if ports
-                .all(|port| port.is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
-            {
+        for _attempt in 0..ATTEMPTS_MAX {
+            let [.., high, low] = *uuid::Uuid::now_v7().as_bytes();
+            let drawn = u16::from_be_bytes([high, low]);
+            let first = PORTS.start + drawn % (PORTS.end - PORTS.start);
+            let mut ports = (0..nodes).flat_map(|node| [first + node, first + PEERS_ABOVE + node]);
+            if ports.all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
                 return Ok(first);
             }
         }
+        Err(io::ErrorKind::AddrNotAvailable.into())
     }
 
     /// The nodes' configurations in a folder: made on the first run, found on later ones.

@@ -5,6 +5,7 @@
 
 use fen_api::{Client, ClientOptions};
 use fen_book::{Account, AccountId, Amount, Code, CreateTransferStatus, LedgerCode, Transfer, TransferId};
+use fen_cluster::local::Layout;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -25,7 +26,7 @@ struct Dev {
 
 impl Dev {
     fn start(folder: &std::path::Path) -> Self {
-        let port = free_port();
+        let port = Layout::free_port(3).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_fen"))
             .args(["dev", "--plaintext", "--port", &port.to_string(), "--data"])
             .arg(folder)
@@ -66,20 +67,6 @@ impl Drop for Dev {
         let told = Command::new("kill").args(["-TERM", &process]).status();
         if told.is_ok_and(|status| status.success()) {
             let _ended = self.process.wait();
-        }
-    }
-}
-
-/// A port such that its neighbours and those a hundred above are free as well, a moment ago.
-fn free_port() -> u16 {
-    loop {
-        let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let all = [0, 1, 2, 100, 101, 102].map(|offset| first.checked_add(offset));
-        let is_free = |port: Option<u16>| {
-            port.is_some_and(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
-        };
-        if all.into_iter().all(is_free) {
-            return first;
         }
     }
 }

@@ -10,18 +10,22 @@ use fen_book::{
 };
 use fen_cluster::{Certificates, Config, Limits, Node, NodeFault, SecurityConfig, TempoConfig};
 use fen_net::{Authority, NODES_NAME, NodeId, node_name};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 pub const CNY: LedgerCode = LedgerCode::new(156);
 pub const BANK: AccountId = AccountId::new((u64::MAX as u128) << 64 | 1);
 
-/// Addresses that were free a moment ago.
-fn addresses(count: usize) -> Vec<SocketAddr> {
-    let held: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
+/// Two addresses for each node, on a loopback host that no other town has: no connection begins there, and nobody else
+/// listens there, so a node that is down finds its addresses free.
+fn addresses() -> Vec<SocketAddr> {
+    static TOWNS: AtomicU32 = AtomicU32::new(2);
+    let town = TOWNS.fetch_add(1, Ordering::Relaxed) & 0x3ff;
+    let host = Ipv4Addr::from(0x7f00_0000 | (std::process::id() & 0x3fff) << 10 | town);
+    (7_001..7_007).map(|port| SocketAddr::from((host, port))).collect()
 }
 
 pub struct Town {
@@ -40,7 +44,7 @@ impl Town {
 
     pub async fn found_with(shards: u32, authority: Option<&Authority>, limits: &Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let addresses = addresses(6);
+        let addresses = addresses();
         let mut configs = Vec::new();
         for (node, pair) in (1_u64..).zip(addresses.chunks_exact(2)) {
             let security = match authority {

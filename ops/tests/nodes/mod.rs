@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+use fen_cluster::local::Layout;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -17,12 +18,6 @@ pub(crate) struct Nodes {
     folder: tempfile::TempDir,
     running: Vec<(u64, Child)>,
     clients: Vec<(u64, String)>,
-}
-
-/// Ports that were free a moment ago.
-fn ports(count: usize) -> Vec<u16> {
-    let held: Vec<_> = (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
 impl Nodes {
@@ -43,12 +38,12 @@ impl Nodes {
 
     /// Writes a node's configuration and starts it.
     pub(crate) fn add(&mut self, node: u64) {
-        let ports = ports(2);
-        let client = format!("127.0.0.1:{}", ports[1]);
+        let port = Layout::free_port(1).unwrap();
+        let client = format!("127.0.0.1:{port}");
         let text = format!(
             "cluster = \"c0ffee\"\nnode = {node}\ndata = \"node-{node}\"\npeer_address = \"127.0.0.1:{}\"\n\
              client_address = \"{client}\"\n[security]\nplaintext = true\n",
-            ports[0]
+            port + 100
         );
         std::fs::write(self.config(node), text).unwrap();
         self.clients.push((node, client));
