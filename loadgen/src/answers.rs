@@ -31,6 +31,11 @@ impl Answers {
         counts
     }
 
+    /// Each command of which something was refused, and what.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &[Refused])> {
+        self.refusals.iter().map(|(batch, refused)| (*batch, refused.as_slice()))
+    }
+
     /// The places in a command that were refused, rising.
     pub fn of_batch(&self, batch: u64) -> impl Iterator<Item = u32> + '_ {
         self.refusals.get(&batch).map_or(&[][..], Vec::as_slice).iter().map(|(index, _)| *index)

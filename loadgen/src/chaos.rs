@@ -191,6 +191,9 @@ pub fn run(plan: &Plan, program: &Path, tell: &mut dyn FnMut(&str)) -> Run<Outco
         ids: Ids::Time,
         hot: Hot::Uniform,
         kinds: Kinds::Plain,
+        base: 0,
+        crossing: None,
+        refused_percent: 0,
     };
     let cluster = Cluster::of(&processes)?;
     cluster.block_on(processes.found(plan.shards))?;
@@ -209,7 +212,6 @@ pub fn run(plan: &Plan, program: &Path, tell: &mut dyn FnMut(&str)) -> Run<Outco
         let cluster = Cluster::of(&torment.processes)?;
         let silence = torment.round(trouble, &cluster)?;
         outcome.faults = torment.expected.compare(&cluster)?;
-        outcome.faults.extend(verified(&cluster)?);
         outcome.rounds += 1;
         outcome.acknowledged = torment.expected.created();
         let struck = outcome.struck.entry(trouble).or_default();
@@ -247,6 +249,7 @@ impl Torment {
             under_way: 1,
             first: self.first,
             end: u64::MAX / 2,
+            stride: 1,
             rate: None,
             seconds_max: None,
             stop: Some(&stop),
@@ -272,10 +275,10 @@ impl Torment {
             struck?;
             driven
         })?;
-        for batch in self.first..driven.end {
+        for batch in driven.batches() {
             self.expected.add(batch, &driven.answers);
         }
-        self.first = driven.end;
+        self.first = driven.sent.iter().map(|sent| sent.end).max().unwrap_or(self.first);
         Ok(Duration::from_micros(silence.longest_us.load(Ordering::Relaxed)))
     }
 
@@ -283,7 +286,7 @@ impl Torment {
     fn strike(&mut self, trouble: Trouble, cluster: &Cluster) -> Run<()> {
         let (processes, dice) = (&mut self.processes, &mut self.dice);
         let shard = 1 + u32::try_from(dice.below(u64::from(self.shards))).unwrap_or(0);
-        let leader = leader(cluster, shard)?;
+        let leader = cluster.leader(shard)?;
         let everybody: Vec<usize> = (0..processes.size()).collect();
         let place = everybody.iter().copied().find(|place| processes.node(*place).0 == leader);
         let leading = place.ok_or_else(|| Fault::Process(format!("node {leader} is not one of ours")))?;
@@ -340,38 +343,4 @@ fn replace(place: usize, processes: &mut LocalCluster, cluster: &Cluster) -> Run
         std::thread::sleep(LOOK_EVERY * 10);
     }
     Ok(())
-}
-
-/// The node that leads a shard.
-fn leader(cluster: &Cluster, shard: u32) -> Run<u64> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let status = cluster.block_on(cluster.client().status())?;
-        let group = status.groups.iter().find(|group| group.group == shard);
-        if let Some(leader) = group.map(|group| group.leader).filter(|leader| *leader != 0) {
-            return Ok(leader);
-        }
-        if Instant::now() > deadline {
-            return Err(Fault::Process(format!("shard {shard} has no leader")));
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// What the members find when they add everything up; a member that has just come is waited for.
-fn verified(cluster: &Cluster) -> Run<Vec<String>> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let reply = cluster.block_on(cluster.client().verify())?;
-        let words = |member: &wire::MemberAudit| {
-            let (shard, node) = (member.group, member.node);
-            member.faults.iter().map(move |fault| format!("shard {shard}, node {node}: {fault}")).collect()
-        };
-        let of_members: Vec<Vec<String>> = reply.members.iter().map(words).collect();
-        let faults: Vec<String> = reply.faults.into_iter().chain(of_members.into_iter().flatten()).collect();
-        if faults.is_empty() || Instant::now() > deadline {
-            return Ok(faults);
-        }
-        std::thread::sleep(LOOK_EVERY * 20);
-    }
 }

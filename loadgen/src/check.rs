@@ -9,7 +9,7 @@
 use crate::answers::Answers;
 use crate::fault::Run;
 use crate::target::Target;
-use crate::workload::{Kind, Order, Workload, account_id};
+use crate::workload::{Kind, Order, Workload};
 use fen_ledger::{Account, AccountId, Amount};
 
 /// How many faults are put into words.
@@ -59,7 +59,7 @@ fn index(number: u64) -> usize {
 impl Expected {
     /// Nothing acknowledged yet.
     pub fn new(workload: Workload) -> Self {
-        Self { workload, sums: vec![Sums::default(); index(workload.accounts)], created: 0 }
+        Self { workload, sums: vec![Sums::default(); index(workload.population())], created: 0 }
     }
 
     /// Of which answers.
@@ -99,17 +99,30 @@ impl Expected {
     }
 
     /// What of this the books do not hold, and what their own audit finds wrong; nothing where all is right.
+    ///
+    /// # Errors
+    /// A fault of the ledger or the cluster.
     pub fn compare(&self, books: &dyn Target) -> Run<Vec<String>> {
-        let mut faults = Vec::new();
-        for numbers in self.workload.account_batches() {
-            let ids: Vec<AccountId> = numbers.clone().map(account_id).collect();
-            for (number, found) in numbers.zip(books.accounts(&ids)?) {
-                faults.extend(self.fault_of(number, found));
-            }
-        }
+        let mut faults = self.of_accounts(books)?;
         let held = books.audit(&mut faults)?;
         if let Some(held) = held.filter(|held| *held != self.created) {
             faults.push(format!("{} transfers were acknowledged, the books hold {held}", self.created));
+        }
+        Ok(shortened(faults))
+    }
+
+    /// The accounts that do not hold what they must.
+    ///
+    /// # Errors
+    /// A fault of the ledger or the cluster.
+    pub fn of_accounts(&self, books: &dyn Target) -> Run<Vec<String>> {
+        let mut faults = Vec::new();
+        for numbers in self.workload.account_batches() {
+            let ids: Vec<AccountId> =
+                numbers.clone().map(|number| self.workload.account_id(number)).collect();
+            for (number, found) in numbers.zip(books.accounts(&ids)?) {
+                faults.extend(self.fault_of(number, found));
+            }
         }
         Ok(shortened(faults))
     }
@@ -150,6 +163,9 @@ mod tests {
             ids: Ids::Random,
             hot: Hot::Zipf,
             kinds: Kinds::TwoPhase,
+            base: 0,
+            crossing: None,
+            refused_percent: 0,
         };
         let ledger = ledger_with(&workload);
         let (mut answers, mut expected) = (Answers::default(), Expected::new(workload));

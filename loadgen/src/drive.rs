@@ -19,6 +19,7 @@ use crate::timing::Timing;
 use crate::workload::Workload;
 use crate::{Unwatched, Watch};
 use fen_ledger::{Account, AccountFilter, Body, CreateAccountStatus, Reply};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub struct Load<'a> {
     pub first: u64,
     /// The number after the last one.
     pub end: u64,
+    /// Every so manieth number is sent: other processes send those between.
+    pub stride: u64,
     /// Commands a second, if not as many as go.
     pub rate: Option<u64>,
     /// No command is handed over later than this.
@@ -44,6 +47,17 @@ pub struct Load<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// Whether each client looks up accounts and reads a statement after every command.
     pub reads: bool,
+}
+
+/// A run of batches that one driver has sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sent {
+    /// The first number.
+    pub first: u64,
+    /// The numbers end before this one.
+    pub end: u64,
+    /// Every so manieth.
+    pub stride: u64,
 }
 
 /// How it went.
@@ -57,8 +71,8 @@ pub struct Driven {
     pub reads: Timing,
     /// From the first batch to the last answer.
     pub taken: Duration,
-    /// The number after the last batch that was sent.
-    pub end: u64,
+    /// Which batches were sent.
+    pub sent: Vec<Sent>,
     /// Transfers that were created.
     pub created: u64,
     /// What the client threads used of the processor.
@@ -66,12 +80,21 @@ pub struct Driven {
 }
 
 impl Driven {
-    fn merge(&mut self, other: Self) {
+    /// Adds what another driver did at the same time.
+    pub fn merge(&mut self, other: Self) {
         self.answers.merge(other.answers);
         self.timing.merge(&other.timing);
         self.reads.merge(&other.reads);
         self.created += other.created;
         self.client_cpu += other.client_cpu;
+        self.sent.extend(other.sent);
+        self.taken = self.taken.max(other.taken);
+    }
+
+    /// The numbers of all batches that were sent.
+    pub fn batches(&self) -> impl Iterator<Item = u64> + '_ {
+        let step = |stride: u64| usize::try_from(stride).unwrap_or(usize::MAX);
+        self.sent.iter().flat_map(move |sent| (sent.first..sent.end).step_by(step(sent.stride)))
     }
 }
 
@@ -122,7 +145,7 @@ fn opened(ticket: Option<Pending>, watch: &dyn Watch) -> Run<()> {
 /// # Errors
 /// A fault of the ledger.
 pub fn drive(books: &dyn Target, load: &Load<'_>, watch: &dyn Watch) -> Run<Driven> {
-    assert!(load.clients > 0 && load.under_way > 0, "somebody sends something");
+    assert!(load.clients > 0 && load.under_way > 0 && load.stride > 0, "somebody sends something");
     let drive = Drive { books, load, watch, next: AtomicU64::new(load.first), start: Instant::now() };
     let mut all = Driven::default();
     std::thread::scope(|scope| {
@@ -133,7 +156,8 @@ pub fn drive(books: &dyn Target, load: &Load<'_>, watch: &dyn Watch) -> Run<Driv
         Ok::<(), Fault>(())
     })?;
     all.taken = drive.start.elapsed();
-    all.end = drive.next.load(Ordering::Relaxed).min(load.end);
+    let end = drive.next.load(Ordering::Relaxed).min(load.end).max(load.first);
+    all.sent = vec![Sent { first: load.first, end, stride: load.stride }];
     Ok(all)
 }
 
@@ -167,7 +191,7 @@ impl Drive<'_> {
         if is_late || self.load.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             return None;
         }
-        let batch = self.next.fetch_add(1, Ordering::Relaxed);
+        let batch = self.next.fetch_add(self.load.stride, Ordering::Relaxed);
         (batch < self.load.end).then_some(batch)
     }
 
@@ -201,7 +225,7 @@ impl Drive<'_> {
     fn at_rate(&self, rate: u64, driven: &mut Driven) -> Run<()> {
         let mut under_way: VecDeque<UnderWay> = VecDeque::new();
         while let Some(batch) = self.take() {
-            let since = self.start + due_after(batch - self.load.first, rate);
+            let since = self.start + due_after((batch - self.load.first) / self.load.stride, rate);
             while let Some(first) = under_way.front()
                 && let Some(reply) = first.ticket.wait_until(since)?
             {

@@ -33,6 +33,9 @@ pub fn page(report: &Report) -> String {
     if !report.slices.is_empty() {
         page += &over_time(report);
     }
+    if !report.phases.is_empty() {
+        page += &phases(report);
+    }
     if let Some(latency) = &report.latency_ms {
         page += &latencies("Latency of a command", latency);
     }
@@ -123,6 +126,35 @@ fn over_time(report: &Report) -> String {
         "<h2>Transfers per second, in tenths of a second</h2>\n{rate}\
          <h2>The longest latency in each tenth of a second</h2>\n{tail}"
     )
+}
+
+/// What a scenario of several parts did, and how fast each went.
+fn phases(report: &Report) -> String {
+    let rates: Vec<(&str, f64)> = report
+        .phases
+        .iter()
+        .map(|phase| (phase.name.as_str(), phase.per_second.map_or(0.0, figure)))
+        .collect();
+    let mut table = "<h2>Done a second, part by part</h2>\n".to_owned();
+    table += &bars("Done a second, part by part", "/s", &rates);
+    table += "<table><tr><th></th><th>done</th><th>seconds</th><th>a second</th><th>p50 ms</th><th>p99 ms</th></tr>\n";
+    for phase in &report.phases {
+        let latency = |at: fn(&Latency) -> f64| {
+            phase.latency_ms.as_ref().map_or(String::new(), |latency| format!("{:.2}", at(latency)))
+        };
+        let _infallible = writeln!(
+            table,
+            "<tr><td>{}</td><td class=\"figure\">{}</td><td class=\"figure\">{:.2}</td>\
+             <td class=\"figure\">{}</td><td class=\"figure\">{}</td><td class=\"figure\">{}</td></tr>",
+            escaped(&phase.name),
+            grouped(phase.done),
+            phase.seconds,
+            phase.per_second.map_or(String::new(), grouped),
+            latency(|latency| latency.p50),
+            latency(|latency| latency.p99),
+        );
+    }
+    table + "</table>\n"
 }
 
 fn latencies(title: &str, latency: &Latency) -> String {

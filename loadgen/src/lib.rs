@@ -7,12 +7,13 @@
 //! remembered in a few bytes and what it must have done is reckoned after the clock has stopped. A run whose check
 //! fails has no rate. Everything is durable before it is answered, and nothing is switched off for a measurement.
 //!
-//! Deliberately absent: client processes of their own for the embedded ledger, which has none.
+//! Deliberately absent: client processes ([`clients`]) for the embedded ledger, which has none.
 
 pub mod answers;
 pub mod chaos;
 pub mod charts;
 pub mod check;
+pub mod clients;
 pub mod compare;
 pub mod cost;
 pub mod drive;
@@ -24,6 +25,7 @@ pub mod measure;
 pub mod place;
 pub mod report;
 pub mod scenario;
+pub mod site;
 pub mod stream;
 pub mod target;
 pub mod timing;

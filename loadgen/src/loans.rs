@@ -11,7 +11,7 @@ mod check;
 mod stream;
 
 pub use check::Expected;
-pub use stream::{Act, Orders};
+pub use stream::{Act, Orders, Who};
 
 use crate::workload::{Random, YUAN};
 use fen_book::loan::order::LoanId;
@@ -36,6 +36,8 @@ const POOR_ONE_IN: u64 = 100;
 pub struct Borrowers {
     /// Not zero.
     pub seed: u64,
+    /// What the borrowers' numbers are counted from, so that two runs have borrowers of their own.
+    pub base: u64,
     /// How many.
     pub count: u64,
     /// Whether day-end collects from their accounts, or they pay by themselves.
@@ -84,9 +86,14 @@ impl Terms {
 }
 
 impl Borrowers {
-    /// The terms of a borrower's loan.
+    /// The terms of a borrower's first loan.
     pub fn terms(&self, number: u64) -> Terms {
-        let mut random = Random::of_batch(self.seed, number);
+        self.terms_of(number, 0)
+    }
+
+    /// The terms of the loan that a borrower takes after so many others.
+    pub fn terms_of(&self, number: u64, round: u64) -> Terms {
+        let mut random = Random::of_batch(self.seed ^ (round << 32), number);
         let principal = 100_000 + random.below(2_900_001);
         let periods = [5, 10, 20][usize::try_from(random.below(3)).unwrap_or(0)];
         Terms { principal, periods, daily_rate: 2 + random.below(4) }
@@ -127,12 +134,22 @@ impl Borrowers {
         }
     }
 
+    /// A borrower's deposit account.
+    pub fn account_id(&self, number: u64) -> AccountId {
+        AccountId::new(customer(self.base + number) | 1)
+    }
+
+    /// The loan that a borrower takes after so many others.
+    pub fn loan_id(&self, number: u64, round: u64) -> LoanId {
+        customer(self.base + number) | u128::from(2 + round)
+    }
+
     /// The deposit accounts, in pieces that one command may hold.
     pub fn accounts(&self) -> impl Iterator<Item = Vec<Account>> + use<> {
-        let (count, step) = (self.count, fen_ledger::EVENTS_MAX);
+        let (base, count, step) = (self.base, self.count, fen_ledger::EVENTS_MAX);
         (0..count).step_by(step).map(move |from| {
             let numbers = from..(from + step as u64).min(count);
-            numbers.map(account).collect()
+            numbers.map(|number| account(base + number)).collect()
         })
     }
 }
@@ -143,7 +160,7 @@ pub const PRODUCT: ProductId = 101;
 /// A borrower's deposit account, which cannot be overdrawn.
 fn account(number: u64) -> Account {
     Account {
-        id: account_id(number),
+        id: AccountId::new(customer(number) | 1),
         ledger: YUAN,
         code: DEPOSIT,
         flags: AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS,
@@ -154,16 +171,6 @@ fn account(number: u64) -> Account {
 /// Customers' numbers are spread as hashed ones are; the lower half counts what a customer has.
 fn customer(number: u64) -> u128 {
     u128::from((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64
-}
-
-/// A borrower's deposit account.
-pub fn account_id(number: u64) -> AccountId {
-    AccountId::new(customer(number) | 1)
-}
-
-/// A borrower's loan.
-pub fn loan_id(number: u64) -> LoanId {
-    customer(number) | 2
 }
 
 /// A day of March 2026, counted from nought; the thirty-second is the first of April.
@@ -190,7 +197,7 @@ mod tests {
 
     #[test]
     fn loans_are_spread_over_the_due_days() {
-        let borrowers = Borrowers { seed: 7, count: 1_000, auto_debit: true };
+        let borrowers = Borrowers { seed: 7, base: 0, count: 1_000, auto_debit: true };
         assert_eq!((0..DUE_DAYS).map(|day| borrowers.on_day(day)).sum::<u64>(), 1_000);
         assert_eq!(borrowers.terms(3), borrowers.terms(3));
         for number in 0..1_000 {

@@ -30,8 +30,14 @@ pub struct Report {
     pub accounts: u64,
     /// Loans, in scenarios of loans.
     pub loans: u64,
-    /// Client threads.
+    /// Client threads, in each client process.
     pub clients: u32,
+    /// Client processes.
+    pub processes: u32,
+    /// Transfers in a hundred that go from one shard to another, where that was set.
+    pub crossing_percent: Option<u8>,
+    /// Transfers in a hundred that are to be refused.
+    pub refused_percent: u8,
     /// Transfers in a command.
     pub batch: u32,
     /// Commands that each client keeps under way.
@@ -88,6 +94,8 @@ pub struct Report {
     pub day_end: Option<DayEnd>,
     /// The payment file that was done.
     pub file: Option<FileRun>,
+    /// The parts of a scenario that has several.
+    pub phases: Vec<Phase>,
     /// Whether the books hold exactly what was acknowledged, and their audit finds nothing.
     pub verified: bool,
     /// What the check found wrong.
@@ -101,6 +109,21 @@ pub struct Report {
     /// The same in tenths of a second, for pictures.
     #[serde(skip)]
     pub slices: Vec<Slice>,
+}
+
+/// One part of a scenario that has several.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Phase {
+    /// What was done.
+    pub name: String,
+    /// How often.
+    pub done: u64,
+    /// In how much time, all together.
+    pub seconds: f64,
+    /// A second.
+    pub per_second: Option<u64>,
+    /// Of its commands.
+    pub latency_ms: Option<Latency>,
 }
 
 /// How the close of business days went.
@@ -191,7 +214,7 @@ pub fn size(bytes: u64) -> String {
 /// What the check of a run has proved.
 pub(crate) fn verified(report: &Report) -> &'static str {
     if report.replicas > 1 {
-        "every account holds exactly what was acknowledged"
+        "every account holds exactly what was acknowledged, and all members have the same clean books"
     } else {
         "the books hold exactly what was acknowledged, and their audit is clean"
     }
@@ -203,6 +226,7 @@ pub(crate) fn things(report: &Report) -> &'static str {
         "disburse" | "day-end" => "loans",
         "repay" => "repayments",
         "batch" => "items",
+        "shenzhen" => "events",
         _ => "transfers",
     }
 }
@@ -213,9 +237,14 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         (
             "parameters",
             format!(
-                "{}, batch {}, {} clients with {} under way{}, ids by {}, seed {}",
+                "{}, batch {}, {}{} clients with {} under way{}, ids by {}, seed {}",
                 population(report),
                 grouped(u64::from(report.batch)),
+                if report.processes > 1 {
+                    format!("{} processes of ", report.processes)
+                } else {
+                    String::new()
+                },
                 report.clients,
                 report.under_way,
                 report.rate.map_or(String::new(), |rate| format!(" at {} commands/s", grouped(rate))),
@@ -236,6 +265,9 @@ pub(crate) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     }
     if let Some(file) = &report.file {
         lines.extend(file_lines(file, report));
+    }
+    for phase in &report.phases {
+        lines.push(("of it", phase_words(phase)));
     }
     lines.extend(report.latency_ms.map(|latency| ("latency", latency_words(&latency))));
     if let Some(latency) = report.read_latency_ms {
@@ -293,7 +325,21 @@ fn population(report: &Report) -> String {
     if report.loans > 0 {
         return format!("{} borrowers with an account and a loan each", grouped(report.loans));
     }
-    format!("{} accounts ({})", grouped(report.accounts), report.hot)
+    let crossing =
+        report.crossing_percent.map_or(String::new(), |percent| format!(", {percent} % between shards"));
+    let refused = match report.refused_percent {
+        0 => String::new(),
+        percent => format!(", {percent} % to be refused"),
+    };
+    format!("{} accounts ({}){crossing}{refused}", grouped(report.accounts), report.hot)
+}
+
+fn phase_words(phase: &Phase) -> String {
+    let rate = phase.per_second.map_or(String::new(), |rate| format!(", {}/s", grouped(rate)));
+    let tail = phase
+        .latency_ms
+        .map_or(String::new(), |latency| format!("; p50 {:.2}, p99 {:.2} ms", latency.p50, latency.p99));
+    format!("{}: {} in {:.2} s{rate}{tail}", phase.name, grouped(phase.done), phase.seconds)
 }
 
 fn latency_words(latency: &Latency) -> String {

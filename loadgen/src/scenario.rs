@@ -1,37 +1,49 @@
 //! The scenarios, by name, with what each takes where nothing is said.
 
-mod embedded;
+mod city;
 pub mod files;
+mod kill;
 mod lending;
-pub mod replicated;
+mod posting;
 pub mod restart;
 
 use crate::fault::{Fault, Run};
 use crate::machine::Machine;
 use crate::measure::{disk_bytes, figure, ratio};
 use crate::report::{BUILD, Report, rounded};
-use crate::workload::{Hot, Ids, Kinds, Workload};
+use crate::site::{Host, Site};
+use crate::workload::{Crossing, Hot, Ids, Kinds, Workload};
 use fen_book::loan::command::ORDERS_MAX;
 use fen_ledger::EVENTS_MAX;
 use files::FileKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Runs a scenario whose ledger is in this process, from an empty directory to the check.
+/// Runs a scenario from empty books to the check, wherever the plan and the host put the books.
 ///
 /// # Errors
-/// A fault of the place or the ledger. Books that do not hold what was acknowledged are in the report.
-pub fn run(plan: &Plan, watch: &dyn crate::Watch) -> Run<Report> {
-    match plan.scenario {
-        Scenario::Transfers | Scenario::Singles | Scenario::Mixed => embedded::run(plan, watch),
-        Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => lending::run(plan, watch),
-        Scenario::Restart | Scenario::Failover | Scenario::Batch => {
-            Err(Fault::Parameter(format!("{} needs processes of its own", plan.scenario.name())))
-        }
+/// A fault of the place, the ledger, a process or the cluster. Books that do not hold what was acknowledged are in the
+/// report.
+pub fn run(plan: &Plan, host: Host<'_>, watch: &dyn crate::Watch) -> Run<Report> {
+    let elsewhere = host.elsewhere.is_some();
+    let kills = matches!(plan.scenario, Scenario::Restart | Scenario::Failover);
+    if kills && elsewhere {
+        let words = "processes are killed that the run has started: leave --endpoint out";
+        return Err(Fault::Parameter(words.to_owned()));
     }
+    if plan.scenario == Scenario::Batch {
+        return files::run(plan, host, watch);
+    }
+    if plan.scenario.lends() {
+        return lending::run(plan, host, watch);
+    }
+    if plan.scenario == Scenario::Restart && plan.replicas == 1 {
+        return restart::run(plan, host.program, watch);
+    }
+    posting::run(plan, host, watch)
 }
 
-/// A scenario on one node.
+/// What is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scenario {
     /// Large batches, as many as fit.
@@ -52,6 +64,8 @@ pub enum Scenario {
     Batch,
     /// The leader of a cluster is killed under load.
     Failover,
+    /// A month of a city.
+    Shenzhen,
 }
 
 impl Scenario {
@@ -67,7 +81,13 @@ impl Scenario {
             Self::DayEnd => "day-end",
             Self::Batch => "batch",
             Self::Failover => "failover",
+            Self::Shenzhen => "shenzhen",
         }
+    }
+
+    /// Whether it is about loans.
+    pub const fn lends(self) -> bool {
+        matches!(self, Self::Disburse | Self::Repay | Self::DayEnd | Self::Batch | Self::Shenzhen)
     }
 }
 
@@ -88,14 +108,20 @@ pub struct Plan {
     pub transfers: u64,
     /// Transfers in a command.
     pub batch: u32,
-    /// Client threads.
+    /// Client threads, in each client process.
     pub clients: u32,
+    /// Client processes; with one, its threads are in the process that watches.
+    pub processes: u32,
     /// Commands that each client keeps under way.
     pub under_way: u32,
     /// How ids are made.
     pub ids: Ids,
     /// How accounts are drawn.
     pub hot: Hot,
+    /// How many transfers in a hundred go from one shard to another; as it comes, if nothing is said.
+    pub crossing_percent: Option<u8>,
+    /// How many transfers in a hundred are refused, since the payer has nothing.
+    pub refused_percent: u8,
     /// Commands a second, counted from when each was due; as many as go, if nothing is said.
     pub rate: Option<u64>,
     /// Sending stops after so long, whatever is left.
@@ -116,23 +142,33 @@ impl Plan {
             Scenario::Singles => (200_000, 1, 32, 1),
             Scenario::Failover => (100_000, 1, 32, 1),
             Scenario::Mixed => (2_000_000, events_max(), 2, 2),
-            Scenario::Disburse | Scenario::Repay | Scenario::DayEnd => (0, orders_max(), 2, 4),
+            Scenario::Disburse | Scenario::Repay | Scenario::DayEnd | Scenario::Shenzhen => {
+                (0, orders_max(), 2, 4)
+            }
             Scenario::Batch => (0, orders_max(), 1, 1),
         };
-        let lends =
-            matches!(scenario, Scenario::Disburse | Scenario::Repay | Scenario::DayEnd | Scenario::Batch);
+        let loans = if scenario == Scenario::Shenzhen {
+            city::PEOPLE / 100
+        } else if scenario.lends() {
+            1_000_000
+        } else {
+            0
+        };
         Self {
             scenario,
             replicas: if scenario == Scenario::Failover { 3 } else { 1 },
             shards: 1,
             accounts: 10_000,
-            loans: if lends { 1_000_000 } else { 0 },
+            loans,
             transfers,
             batch,
             clients,
+            processes: 1,
             under_way,
             ids: Ids::Time,
             hot: Hot::Uniform,
+            crossing_percent: None,
+            refused_percent: 0,
             rate: None,
             seconds_max: None,
             file: FileKind::Csv,
@@ -143,19 +179,15 @@ impl Plan {
 
     /// What it sends.
     pub fn workload(&self) -> Workload {
-        let kinds = match self.scenario {
-            Scenario::Mixed => Kinds::TwoPhase,
-            Scenario::Transfers
-            | Scenario::Singles
-            | Scenario::Restart
-            | Scenario::Disburse
-            | Scenario::Repay
-            | Scenario::DayEnd
-            | Scenario::Batch
-            | Scenario::Failover => Kinds::Plain,
-        };
-        let Self { seed, accounts, batch, ids, hot, .. } = *self;
-        Workload { seed, accounts, batch, ids, hot, kinds }
+        let kinds = if self.scenario == Scenario::Mixed { Kinds::TwoPhase } else { Kinds::Plain };
+        let Self { seed, accounts, batch, ids, hot, refused_percent, shards, .. } = *self;
+        let crossing = self.crossing_percent.map(|percent| Crossing { shards, percent });
+        Workload { seed, accounts, batch, ids, hot, kinds, base: self.base(), crossing, refused_percent }
+    }
+
+    /// What accounts are counted from: two runs with different seeds on one cluster do not meet.
+    pub fn base(&self) -> u64 {
+        (self.seed & 0xf_ffff) << 40
     }
 
     /// Batches while the clock runs.
@@ -174,10 +206,13 @@ impl Plan {
     /// [`Fault::Parameter`] names the one that is not.
     pub fn check(&self) -> Run<()> {
         let fault = |words: String| Err(Fault::Parameter(words));
-        let lends = self.loans > 0;
+        let lends = self.scenario.lends();
         let (batch, what) = if lends { (orders_max(), "loan orders") } else { (events_max(), "transfers") };
         if self.batch == 0 || self.batch > batch {
             return fault(format!("--batch {}: a command holds 1 to {batch} {what}", self.batch));
+        }
+        if lends && self.loans < 30 {
+            return fault(format!("--loans {}: at least one for each of 30 due days", self.loans));
         }
         if self.loans > 1_000_000_000 {
             return fault(format!("--loans {}: 1 to 1,000,000,000 can be driven", self.loans));
@@ -187,6 +222,9 @@ impl Plan {
         }
         if (self.transfers == 0 && !lends) || self.transfers > 100_000_000_000 {
             return fault(format!("--transfers {}: 1 to 100,000,000,000 can be sent", self.transfers));
+        }
+        if self.refused_percent > 100 || self.crossing_percent.is_some_and(|percent| percent > 100) {
+            return fault("--refused and --crossing are per cent: 0 to 100".to_owned());
         }
         if !(1..=1_024).contains(&self.clients) || !(1..=64).contains(&self.under_way) {
             return fault("--clients is 1 to 1,024, --under-way 1 to 64".to_owned());
@@ -212,8 +250,15 @@ impl Plan {
         if self.replicas == 1 && (self.shards > 1 || self.scenario == Scenario::Failover) {
             return fault("shards and failover need a cluster: say --replicas 3");
         }
-        if self.replicas > 1 && self.loans > 0 && self.scenario != Scenario::Batch {
-            return fault("loans are driven on one node: leave --replicas out");
+        if self.crossing_percent.is_some() && self.shards < 2 {
+            return fault("--crossing needs shards to cross between: say --replicas 3 --shards 2");
+        }
+        if !(1..=64).contains(&self.processes) {
+            return fault("--processes is 1 to 64");
+        }
+        let posts = matches!(self.scenario, Scenario::Transfers | Scenario::Singles | Scenario::Mixed);
+        if self.processes > 1 && !posts {
+            return fault("client processes are for transfers, singles and mixed: leave --processes out");
         }
         Ok(())
     }
@@ -232,6 +277,9 @@ impl Plan {
             accounts: self.accounts,
             loans: self.loans,
             clients: self.clients,
+            processes: self.processes,
+            crossing_percent: self.crossing_percent,
+            refused_percent: self.refused_percent,
             batch: self.batch,
             under_way: self.under_way,
             rate: self.rate,
@@ -244,7 +292,7 @@ impl Plan {
 }
 
 /// A run whose check fails has no rate.
-pub(crate) fn conclude(report: &mut Report) {
+fn conclude(report: &mut Report) {
     report.verified = report.faults.is_empty();
     if !report.verified {
         report.per_second = None;
@@ -261,8 +309,17 @@ fn orders_max() -> u32 {
     u32::try_from(ORDERS_MAX).unwrap_or(u32::MAX)
 }
 
-/// Measures the data directory, for `records` transfers or loans.
-pub(crate) fn weigh(report: &mut Report, place: &Path, records: u64) {
+/// Ends what the run has started, and measures its data directory, for `records` transfers or loans.
+fn weigh(report: &mut Report, site: Site, records: u64) {
+    let written = site.usage().written;
+    if let Some(place) = site.close() {
+        report.written_bytes_per_record = Some(rounded(ratio(figure(written), figure(records))));
+        weigh_place(report, place.path(), records);
+    }
+}
+
+/// Measures a data directory.
+fn weigh_place(report: &mut Report, place: &Path, records: u64) {
     report.disk_bytes = disk_bytes(place);
     report.disk_bytes_per_record = rounded(ratio(figure(report.disk_bytes), figure(records)));
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {

@@ -1,7 +1,7 @@
 //! What a driver sends: commands without end, each a pure function of its number.
 
 use crate::fault::{Fault, Run};
-use crate::workload::{Workload, account_id};
+use crate::workload::Workload;
 use fen_ledger::{AccountId, Body, CreateTransferStatus, Reply};
 
 /// The place of an event in its command, and the status that refused it.
@@ -51,6 +51,6 @@ impl Stream for Workload {
     }
 
     fn accounts(&self, batch: u64) -> Vec<AccountId> {
-        self.orders(batch).take(100).map(|(_, order)| account_id(order.debit)).collect()
+        self.orders(batch).take(100).map(|(_, order)| self.account_id(order.debit)).collect()
     }
 }

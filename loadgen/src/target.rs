@@ -6,18 +6,23 @@
 
 use crate::fault::{Fault, Run};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use fen_api::{Client, ClientFault};
+use fen_api::{Client, ClientFault, answers, wire};
+use fen_book::loan::status::LoanStatus;
 use fen_cluster::local::LocalCluster;
 use fen_ledger::{
-    Account, AccountFilter, AccountId, Body, CreateAccountStatus, CreateTransferStatus, Ledger, Outcome,
-    Reply, Ticket, Transfer, TransferId,
+    Account, AccountFilter, AccountId, Body, CreateAccountStatus, CreateTransferStatus, Ledger, LoanCommand,
+    LoanReply, Outcome, Reply, Ticket, Transfer, TransferId,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Connections to a cluster: a command of a mebibyte does not stand in another's way.
 const CONNECTIONS: usize = 4;
+
+/// How long members of a cluster may take to come to one place of their log, and how often they are asked.
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An answer on its way.
 pub enum Pending {
@@ -61,6 +66,12 @@ impl Pending {
 
 /// See the module.
 pub trait Target: Sync {
+    /// Carries out a loan command and waits for the reply.
+    ///
+    /// # Errors
+    /// A fault of the ledger or the cluster.
+    fn loan(&self, command: &LoanCommand) -> Run<LoanReply>;
+
     /// Hands over a command without waiting.
     ///
     /// # Errors
@@ -93,6 +104,10 @@ pub trait Target: Sync {
 }
 
 impl Target for Ledger {
+    fn loan(&self, command: &LoanCommand) -> Run<LoanReply> {
+        Ok(self.loans(command)?)
+    }
+
     fn submit(&self, body: Body) -> Run<Pending> {
         Ok(Pending::Ledger(Self::submit(self, body)?))
     }
@@ -130,11 +145,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Reaches a cluster of processes of this machine.
+    /// Reaches a cluster by clients that `client` makes.
     ///
     /// # Errors
-    /// No thread to run on, or certificates that cannot be read.
-    pub fn of(processes: &LocalCluster) -> Run<Self> {
+    /// No thread to run on, or what `client` says.
+    pub fn reached(client: &dyn Fn() -> Run<Client>) -> Run<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -142,9 +157,17 @@ impl Cluster {
             .map_err(|error| Fault::Process(format!("no thread to run on: {error}")))?;
         let clients = {
             let _inside = runtime.enter();
-            (0..CONNECTIONS).map(|_| processes.client()).collect::<Result<_, _>>()?
+            (0..CONNECTIONS).map(|_| client()).collect::<Result<_, _>>()?
         };
         Ok(Self { runtime, clients, next: AtomicUsize::new(0) })
+    }
+
+    /// Reaches a cluster of processes of this machine.
+    ///
+    /// # Errors
+    /// As [`Cluster::reached`], or certificates that cannot be read.
+    pub fn of(processes: &LocalCluster) -> Run<Self> {
+        Self::reached(&|| Ok(processes.client()?))
     }
 
     /// Runs something that waits for the network.
@@ -157,6 +180,60 @@ impl Cluster {
         let place = self.next.fetch_add(1, Ordering::Relaxed);
         &self.clients[place % self.clients.len()]
     }
+
+    /// The node that leads a group.
+    ///
+    /// # Errors
+    /// None does, for long.
+    pub(crate) fn leader(&self, group: u32) -> Run<u64> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.block_on(self.client().status())?;
+            let found = status.groups.iter().find(|found| found.group == group);
+            if let Some(leader) = found.map(|found| found.leader).filter(|leader| *leader != 0) {
+                return Ok(leader);
+            }
+            if Instant::now() > deadline {
+                return Err(Fault::Process(format!("group {group} has no leader")));
+            }
+            std::thread::sleep(LOOK_EVERY / 20);
+        }
+    }
+
+    /// How many shards it has, and how many copies of each it keeps.
+    ///
+    /// # Errors
+    /// It does not answer, or was not founded.
+    pub(crate) fn shape(&self) -> Run<(u32, u32)> {
+        let status = self.block_on(self.client().status())?;
+        let shards = status.groups.iter().filter(|group| group.group > 0);
+        let copies = shards.clone().map(|group| group.voters.len()).max().unwrap_or(0);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        match shards.count() {
+            0 => {
+                Err(Fault::Parameter("the cluster has no shards: found it with fen cluster init".to_owned()))
+            }
+            shards => Ok((count(shards), count(copies))),
+        }
+    }
+
+    /// What all members found when they added their books up: nothing where all is right and every member of a shard
+    /// has the same digest. One that lags behind is waited for.
+    pub(crate) fn verified(&self) -> Run<wire::VerifyReply> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut reply = self.block_on(self.client().verify())?;
+            for member in &reply.members {
+                let (shard, node) = (member.group, member.node);
+                let words = member.faults.iter().map(|fault| format!("shard {shard}, node {node}: {fault}"));
+                reply.faults.extend(words);
+            }
+            if reply.faults.is_empty() || Instant::now() > deadline {
+                return Ok(reply);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
 }
 
 /// Done at an earlier asking is done.
@@ -166,6 +243,17 @@ fn done_before<S: PartialEq + Copy>(outcomes: Vec<Outcome<S>>, exists: S, create
         Outcome { status, ..outcome }
     };
     outcomes.into_iter().map(told).collect()
+}
+
+async fn lent(client: &Client, command: &LoanCommand) -> Result<LoanReply, ClientFault> {
+    let reply = answers::loan_reply(command, &client.loans(command).await?)
+        .ok_or(ClientFault::Garbled("a reply to another command, or one of another release"))?;
+    Ok(match reply {
+        LoanReply::Orders(outcomes) => {
+            LoanReply::Orders(done_before(outcomes, LoanStatus::Exists, LoanStatus::Created))
+        }
+        LoanReply::Product(_) | LoanReply::DayEnd(_) => reply,
+    })
 }
 
 async fn send(client: &Client, body: &Body) -> Result<Reply, ClientFault> {
@@ -180,17 +268,24 @@ async fn send(client: &Client, body: &Body) -> Result<Reply, ClientFault> {
             let outcomes = client.create_accounts(accounts).await?;
             Ok(Reply::Accounts(done_before(outcomes, exists, created)))
         }
+        Body::Loans(packed) => {
+            let command = LoanCommand::decode(packed).map_err(ClientFault::Setup)?;
+            Ok(Reply::Loans(lent(client, &command).await?))
+        }
         Body::TransfersWithBalances(_)
         | Body::Openings(_)
         | Body::Limits(_)
         | Body::ChainEnds(_)
-        | Body::Loans(_)
         | Body::Batch(_)
         | Body::Pulse => Err(ClientFault::Setup("no load of this kind is sent to a cluster".to_owned())),
     }
 }
 
 impl Target for Cluster {
+    fn loan(&self, command: &LoanCommand) -> Run<LoanReply> {
+        Ok(self.block_on(lent(self.client(), command))?)
+    }
+
     fn submit(&self, body: Body) -> Run<Pending> {
         let (answer, pending) = bounded(1);
         let client = self.client().clone();
@@ -213,7 +308,17 @@ impl Target for Cluster {
         Ok(self.block_on(self.client().account_transfers(filter))?.len())
     }
 
-    fn audit(&self, _faults: &mut Vec<String>) -> Run<Option<u64>> {
-        Ok(None)
+    /// Where transfers cross, each is there in parts: then their number is not told.
+    fn audit(&self, faults: &mut Vec<String>) -> Run<Option<u64>> {
+        let reply = self.verified()?;
+        faults.extend(reply.faults);
+        for totals in reply.members.iter().flat_map(|member| &member.ledgers) {
+            let posted = totals.debits_posted == totals.credits_posted;
+            if !posted || totals.debits_pending != totals.credits_pending {
+                faults.push(format!("debits and credits of ledger {} differ", totals.ledger));
+            }
+        }
+        let one_shard = reply.members.iter().all(|member| member.group == reply.members[0].group);
+        Ok(reply.members.first().filter(|_| one_shard).map(|member| member.transfers))
     }
 }

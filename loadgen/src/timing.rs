@@ -11,7 +11,7 @@ pub const SLICE: Duration = Duration::from_millis(100);
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
 
 /// What happened in one slice of time.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Slice {
     /// Transfers answered.
     pub done: u64,
@@ -23,6 +23,14 @@ pub struct Slice {
 #[derive(Clone, Debug)]
 pub struct Timing {
     histogram: Histogram<u64>,
+    slices: Vec<Slice>,
+}
+
+/// The times of many answers, as another process tells them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Counted {
+    /// Microseconds, and how many answers took so long.
+    values: Vec<(u64, u64)>,
     slices: Vec<Slice>,
 }
 
@@ -57,6 +65,30 @@ impl Timing {
             mine.done += theirs.done;
             mine.latency_max = mine.latency_max.max(theirs.latency_max);
         }
+    }
+
+    /// To be told to another process.
+    pub fn counted(&self) -> Counted {
+        let values = self.histogram.iter_recorded();
+        let values = values.map(|value| (value.value_iterated_to(), value.count_at_value())).collect();
+        Counted { values, slices: self.slices.clone() }
+    }
+
+    /// As another process has told it.
+    pub fn of(counted: &Counted) -> Self {
+        let mut timing = Self { slices: counted.slices.clone(), ..Self::default() };
+        for (value, count) in &counted.values {
+            timing.histogram.saturating_record_n(*value, *count);
+        }
+        timing
+    }
+
+    /// Adds what happened later, `after` the start of what is here.
+    pub fn append(&mut self, later: &Self, after: Duration) {
+        let shift = usize::try_from(after.as_millis() / SLICE.as_millis()).unwrap_or(0);
+        let mut slices = vec![Slice::default(); shift];
+        slices.extend_from_slice(&later.slices);
+        self.merge(&Self { histogram: later.histogram.clone(), slices });
     }
 
     /// How many answers there were.
@@ -119,6 +151,7 @@ mod tests {
         other.record(Duration::from_millis(1_950), Duration::from_millis(8), 5);
         other.record(Duration::from_millis(60), Duration::from_millis(1), 1);
         one.merge(&other);
+        let one = Timing::of(&one.counted());
         assert_eq!((one.per_second(), one.count()), (vec![11, 5], 3));
         assert_eq!(one.slices()[0], Slice { done: 11, latency_max: 2_000 });
         assert!((one.latency().max - 8.0).abs() < 0.01);

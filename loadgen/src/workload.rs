@@ -3,10 +3,12 @@
 //! **Invariants.** Two machines make the same batches from the same [`Workload`], whatever order they make them in;
 //! no batch needs another. Integers only.
 
+use fen_cluster::route::{Home, SLOTS, home};
 use fen_ledger::{
     Account, AccountFlags, AccountId, Amount, Code, EVENTS_MAX, LedgerCode, Transfer, TransferFlags,
     TransferId,
 };
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The ledger of every account: the yuan's ISO 4217 number.
@@ -52,7 +54,7 @@ impl Random {
 }
 
 /// How transfer ids are made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Ids {
     /// Rising with time, as from UUID version 7.
     Time,
@@ -71,7 +73,7 @@ impl Ids {
 }
 
 /// How the accounts of a transfer are drawn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Hot {
     /// Each as often as any other.
     Uniform,
@@ -106,7 +108,7 @@ impl Hot {
 }
 
 /// What a batch is made of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Kinds {
     /// Transfers that post at once.
     Plain,
@@ -190,8 +192,36 @@ pub fn account(number: u64) -> Account {
     Account { id: account_id(number), ledger: YUAN, code: CODE, ..Account::default() }
 }
 
+/// Which of the transfers go from one shard to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Crossing {
+    /// How many shards there are; at least two.
+    pub shards: u32,
+    /// How many in a hundred cross; the rest stay.
+    pub percent: u8,
+}
+
+impl Crossing {
+    /// The shard of an account of a cluster as it is founded: equal runs of slots.
+    fn shard_of(self, account: u64) -> u32 {
+        let Home::Slot(slot) = home(account_id(account)) else { return 0 };
+        // The k-th shard begins at slot 4,096 k / shards, rounded down.
+        ((u32::from(slot.number()) + 1) * self.shards - 1) / u32::from(SLOTS)
+    }
+
+    /// The next account after `credit` that lies where this transfer is to go.
+    fn place(self, random: &mut Random, debit: u64, credit: u64, accounts: u64, base: u64) -> u64 {
+        let crosses = random.below(100) < u64::from(self.percent);
+        let from = self.shard_of(base + debit);
+        let mut places = (0..accounts).map(|step| (credit + step) % accounts);
+        let is_right = |place: &u64| *place != debit && (self.shard_of(base + *place) != from) == crosses;
+        // Of few accounts all may lie on one shard.
+        places.find(is_right).unwrap_or(credit)
+    }
+}
+
 /// Batches without end, each by its number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Workload {
     /// Not zero.
     pub seed: u64,
@@ -205,20 +235,46 @@ pub struct Workload {
     pub hot: Hot,
     /// What the transfers do.
     pub kinds: Kinds,
+    /// What the accounts' numbers are counted from, so that two runs on one cluster have accounts of their own.
+    pub base: u64,
+    /// Which transfers cross; as the accounts' places have it, if nothing is said.
+    pub crossing: Option<Crossing>,
+    /// How many plain transfers in a hundred are refused, since the payer has no money.
+    pub refused_percent: u8,
 }
 
 impl Workload {
     /// Account number `number` of this workload: where money is reserved, one account in eight may not be debited
     /// beyond what it was credited, so that some transfers are refused.
     pub fn account(&self, number: u64) -> Account {
-        let limited = self.kinds == Kinds::TwoPhase && number.is_multiple_of(8);
-        let flags = if limited { AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS } else { AccountFlags::NONE };
-        Account { flags, ..account(number) }
+        let is_bounded = self.kinds == Kinds::TwoPhase && number.is_multiple_of(8);
+        let flags = if is_bounded || self.is_pauper(number) {
+            AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS
+        } else {
+            AccountFlags::NONE
+        };
+        Account { flags, ..account(self.base + number) }
+    }
+
+    /// The id of its `number`-th account.
+    pub fn account_id(&self, number: u64) -> AccountId {
+        account_id(self.base + number)
+    }
+
+    /// How many accounts there are: those that pay one another, and the one that has nothing, if transfers are to be
+    /// refused.
+    pub fn population(&self) -> u64 {
+        self.accounts + u64::from(self.refused_percent > 0)
+    }
+
+    /// Nobody ever pays this account, and it may not be overdrawn.
+    fn is_pauper(&self, number: u64) -> bool {
+        number == self.accounts
     }
 
     /// The numbers of all accounts, in pieces that one command may hold.
     pub fn account_batches(&self) -> impl Iterator<Item = Range<u64>> + use<> {
-        let (accounts, step) = (self.accounts, EVENTS_MAX);
+        let (accounts, step) = (self.population(), EVENTS_MAX);
         (0..accounts).step_by(step).map(move |from| from..(from + step as u64).min(accounts))
     }
 
@@ -233,7 +289,9 @@ impl Workload {
         let mut pending = TransferId::ZERO;
         self.orders(number)
             .map(|(id, order)| {
-                let transfer = order.transfer(id, pending);
+                let Order { debit, credit, .. } = order;
+                let placed = Order { debit: self.base + debit, credit: self.base + credit, ..order };
+                let transfer = placed.transfer(id, pending);
                 pending = id;
                 transfer
             })
@@ -272,7 +330,7 @@ impl Orders {
     fn order(&mut self) -> Order {
         let workload = self.workload;
         let part = match workload.kinds {
-            Kinds::Plain => return Order::draw(&mut self.random, workload.hot, workload.accounts),
+            Kinds::Plain => return self.plain(),
             Kinds::TwoPhase => self.position % 20,
         };
         match (part, self.previous) {
@@ -289,8 +347,20 @@ impl Orders {
                 let order = Order::draw(&mut self.random, workload.hot, workload.accounts);
                 Order { kind: Kind::Pending, ..order }
             }
-            _ => Order::draw(&mut self.random, workload.hot, workload.accounts),
+            _ => self.plain(),
         }
+    }
+
+    fn plain(&mut self) -> Order {
+        let Workload { hot, accounts, crossing, refused_percent, base, .. } = self.workload;
+        let mut order = Order::draw(&mut self.random, hot, accounts);
+        if let Some(crossing) = crossing {
+            order.credit = crossing.place(&mut self.random, order.debit, order.credit, accounts, base);
+        }
+        if refused_percent > 0 && self.random.below(100) < u64::from(refused_percent) {
+            order.debit = accounts;
+        }
+        order
     }
 }
 
@@ -322,6 +392,9 @@ mod tests {
             ids: Ids::Time,
             hot: Hot::Uniform,
             kinds: Kinds::Plain,
+            base: 0,
+            crossing: None,
+            refused_percent: 0,
         }
     }
 
@@ -361,5 +434,26 @@ mod tests {
         );
         let top: u32 = counts[..32].iter().sum();
         assert!(top > 45_000, "32 of 1,024 accounts bear nearly half: {top}");
+    }
+
+    #[test]
+    fn the_stated_share_crosses_and_is_refused() {
+        let crossing = Crossing { shards: 4, percent: 20 };
+        let workload =
+            Workload { crossing: Some(crossing), refused_percent: 10, base: 1 << 40, ..workload() };
+        let (mut crossed, mut refused) = (0, 0);
+        for (_, order) in (0..20).flat_map(|number| workload.orders(number)) {
+            assert_ne!(order.debit, order.credit);
+            if order.debit == workload.accounts {
+                refused += 1;
+                continue;
+            }
+            let shard = |account: u64| crossing.shard_of(workload.base + account);
+            crossed += u32::from(shard(order.debit) != shard(order.credit));
+        }
+        assert!((1_500..2_100).contains(&crossed), "a fifth of what is not refused: {crossed}");
+        assert!((850..1_150).contains(&refused), "a tenth: {refused}");
+        let shards = (0..1_000).map(|number| crossing.shard_of(number)).collect::<HashSet<_>>();
+        assert_eq!(shards.len(), 4);
     }
 }

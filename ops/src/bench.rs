@@ -5,12 +5,16 @@
 
 use crate::exit::{Exit, Failure, say};
 use crate::progress;
+use crate::reach::Reach;
 use clap::{Args, ValueEnum};
-use fen_loadgen::scenario::files::{self, FileKind};
+use fen_api::Client;
+use fen_loadgen::clients::Errand;
+use fen_loadgen::scenario::files::FileKind;
 use fen_loadgen::scenario::restart::{self, Part};
-use fen_loadgen::scenario::{self, Plan, Scenario, replicated};
+use fen_loadgen::scenario::{self, Plan, Scenario};
+use fen_loadgen::site::{Elsewhere, Host};
 use fen_loadgen::workload::{Hot, Ids};
-use fen_loadgen::{Fault, Report, Watch, compare, html};
+use fen_loadgen::{Fault, Report, Watch, clients, compare, html};
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,8 +26,10 @@ use std::time::Duration;
   fen bench transfers --accounts 1000000 --report transfers.html
   fen bench singles --clients 32 --replicas 3
   fen bench restart --transfers 10000000 --json
+  fen bench transfers --replicas 3 --shards 4 --crossing 10 --processes 2
   fen bench day-end --loans 1000000
   fen bench batch --kind pain.001 --replicas 3
+  fen bench shenzhen --loans 116794 --replicas 3 --report city.html
   fen bench compare before.json after.json --report both.html
 
 transfers  large batches, as many as fit
@@ -35,10 +41,13 @@ repay      every borrower pays the first instalment on its day
 day-end    half a month is closed day by day, a thirtieth of the loans due on each, while transfers run
 batch      a payment file is done, then another beside single transfers
 failover   the leader of three nodes is killed under load
+shenzhen   a month of a city: a salary day, evenings of shopping, 900,000 loans paid out a day among 11,679,400
+           borrowers, day-ends, and with --replicas 3 a leader killed on salary day; scaled by --loans
 compare    two reports side by side
 
-With one replica the ledger runs in the client's process; with more, each node is a process on this machine. All is
-durable, in a temporary directory that is removed afterwards unless --data names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
+With one replica the ledger runs in the client's process; with more, each node is a process on this machine; with
+--endpoint the cluster that is named is driven. All is durable, in a temporary directory that is removed afterwards
+unless --data names one. Exits 0 when the books hold exactly what was acknowledged; otherwise no rate is printed and it exits 1.")]
 pub(crate) struct Arguments {
     /// What to do.
     #[arg(value_enum)]
@@ -55,7 +64,7 @@ pub(crate) struct Arguments {
     /// Accounts between which money moves [default: 10000].
     #[arg(long)]
     accounts: Option<u64>,
-    /// Borrowers with an account and a loan each [default: 1000000 in disburse, repay, day-end, batch].
+    /// Borrowers with an account and a loan each [default: 1000000; shenzhen 116794, a hundredth of the city].
     #[arg(long)]
     loans: Option<u64>,
     /// Transfers while the clock runs [default: 10000000; singles 200000, mixed 2000000].
@@ -64,9 +73,12 @@ pub(crate) struct Arguments {
     /// Transfers in a command [default: 8189; singles 1, loans 1024].
     #[arg(long)]
     batch: Option<u32>,
-    /// Client threads [default: 4; singles 32, mixed 2].
+    /// Client threads, in each client process [default: 4; singles 32, mixed 2].
     #[arg(long)]
     clients: Option<u32>,
+    /// Client processes; with one, the clients are threads of this one.
+    #[arg(long, default_value_t = 1)]
+    processes: u32,
     /// Commands that each client keeps under way [default: 4; singles 1, mixed 2].
     #[arg(long)]
     under_way: Option<u32>,
@@ -82,12 +94,25 @@ pub(crate) struct Arguments {
     /// How accounts are drawn.
     #[arg(long, value_enum, default_value = "uniform")]
     hot: HotName,
+    /// So many transfers in a hundred go from one shard to another, instead of as it comes.
+    #[arg(long, value_name = "PERCENT", conflicts_with = "endpoint")]
+    crossing: Option<u8>,
+    /// So many transfers in a hundred are refused, since the payer has nothing.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    refused: u8,
     /// Stop sending after so many seconds.
     #[arg(long)]
     seconds: Option<u64>,
     /// Of the workload: the same seed sends the same transfers.
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// A cluster that runs already, by its nodes' addresses for clients, instead of one made for the run. What the
+    /// run books stays there; another run takes another --seed.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', conflicts_with_all = ["replicas", "shards", "data"])]
+    endpoint: Vec<String>,
+    /// With --endpoint: the folder with authority.pem, client.pem and client.key.
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    certificates: Option<PathBuf>,
     /// A new or empty directory for the books; it stays.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -95,7 +120,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Play a part in a scenario of several processes.
-    #[arg(long, value_enum, hide = true, requires = "data")]
+    #[arg(long, value_enum, hide = true)]
     part: Option<PartName>,
 }
 
@@ -110,6 +135,7 @@ enum Name {
     DayEnd,
     Batch,
     Failover,
+    Shenzhen,
     Compare,
 }
 
@@ -143,6 +169,7 @@ enum HotName {
 enum PartName {
     Load,
     Reopen,
+    Client,
 }
 
 impl Arguments {
@@ -157,6 +184,7 @@ impl Arguments {
             Name::DayEnd => Ok(Scenario::DayEnd),
             Name::Batch => Ok(Scenario::Batch),
             Name::Failover => Ok(Scenario::Failover),
+            Name::Shenzhen => Ok(Scenario::Shenzhen),
             Name::Compare => Err(Failure::usage("`compare` is no scenario")),
         }
     }
@@ -180,6 +208,9 @@ impl Arguments {
                 HotName::Uniform => Hot::Uniform,
                 HotName::Zipf => Hot::Zipf,
             },
+            processes: self.processes,
+            crossing_percent: self.crossing,
+            refused_percent: self.refused,
             rate: self.rate,
             file: match self.kind {
                 KindName::Csv => FileKind::Csv,
@@ -206,26 +237,22 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("{}: only `compare` reads reports", path.display()))
             .mend("fen bench compare FIRST.json SECOND.json"));
     }
+    if arguments.part == Some(PartName::Client) {
+        return clients::play(&client_of).map(|()| Exit::Done).map_err(|fault| failure(&fault));
+    }
     let plan = arguments.plan()?;
     if let (Some(part), Some(data)) = (arguments.part, &arguments.data) {
-        let part = match part {
-            PartName::Load => Part::Load,
-            PartName::Reopen => Part::Reopen,
-        };
+        let part = if part == PartName::Load { Part::Load } else { Part::Reopen };
         return restart::play(part, &plan, data).map(|()| Exit::Done).map_err(|fault| failure(&fault));
     }
     let bar = Bar::default();
     let program = std::env::current_exe()
         .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
-    let report = if plan.scenario == Scenario::Batch {
-        files::run(&plan, &program, &bar)
-    } else if plan.replicas > 1 {
-        replicated::run(&plan, &program, &bar)
-    } else if plan.scenario == Scenario::Restart {
-        restart::run(&plan, &|part, place| part_command(&program, &plan, part, place), &bar)
-    } else {
-        scenario::run(&plan, &bar)
-    };
+    let certificates = arguments.certificates.as_deref();
+    let client = || reached(&arguments.endpoint, certificates);
+    let elsewhere = Elsewhere { addresses: &arguments.endpoint, certificates, client: &client };
+    let elsewhere = (!arguments.endpoint.is_empty()).then_some(elsewhere);
+    let report = scenario::run(&plan, Host { program: &program, elsewhere }, &bar);
     bar.end();
     let report = report.map_err(|fault| failure(&fault))?;
     write_page(arguments.report.as_deref(), || html::page(&report))?;
@@ -261,27 +288,15 @@ fn text(report: &Report, json: bool) -> Result<String, Failure> {
     Ok(line + "\n")
 }
 
-/// This program again, for a part of the plan.
-fn part_command(program: &Path, plan: &Plan, part: Part, place: &Path) -> std::process::Command {
-    let part = match part {
-        Part::Load => "load",
-        Part::Reopen => "reopen",
-    };
-    let mut command = std::process::Command::new(program);
-    command.args(["bench", plan.scenario.name(), "--part", part]).arg("--data").arg(place);
-    let numbers = [
-        ("--accounts", plan.accounts),
-        ("--transfers", plan.transfers),
-        ("--batch", u64::from(plan.batch)),
-        ("--clients", u64::from(plan.clients)),
-        ("--under-way", u64::from(plan.under_way)),
-        ("--seed", plan.seed),
-    ];
-    for (name, number) in numbers {
-        command.args([name, &number.to_string()]);
-    }
-    command.args(["--ids", plan.ids.name(), "--hot", plan.hot.name()]);
-    command
+/// A client of a cluster that runs already.
+fn reached(addresses: &[String], certificates: Option<&Path>) -> Result<Client, Fault> {
+    let reach = Reach::of(addresses.to_vec(), certificates.map(Path::to_path_buf));
+    let options = reach.options_for_long_work().map_err(|failure| Fault::Parameter(failure.to_string()))?;
+    Ok(Client::new(addresses, options)?)
+}
+
+fn client_of(errand: &Errand) -> Result<Client, Fault> {
+    reached(&errand.addresses, errand.certificates.as_deref())
 }
 
 /// What a fault of a run means to the person at the terminal.

@@ -96,10 +96,44 @@ fn a_cluster_whose_leader_is_killed_is_verified_and_compared() {
 }
 
 #[test]
+fn several_client_processes_pay_between_shards_and_are_verified() {
+    let place = place();
+    let data = place.path().join("books");
+    let arguments = ["bench", "singles", "--replicas", "3", "--shards", "2", "--clients", "4", "--processes"];
+    let more =
+        ["2", "--accounts", "100", "--transfers", "600", "--crossing", "20", "--refused", "5", "--json"];
+    let output = run(&[&arguments[..], &more, &["--data", text(&data)]].concat(), b"");
+    assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
+    let report = last_line(&output);
+    let refused = report["refused"]["exceeds_credits"].as_u64().expect("some are refused");
+    assert_eq!(report["done"].as_u64().expect("a count") + refused, 600);
+    assert_eq!((&report["verified"], &report["processes"]), (&Value::from(true), &Value::from(2)));
+}
+
+#[test]
+fn a_city_on_three_nodes_lives_through_a_month() {
+    let place = place();
+    let (data, page) = (place.path().join("books"), place.path().join("city.html"));
+    let arguments = ["bench", "shenzhen", "--loans", "300", "--replicas", "3", "--shards", "2", "--json"];
+    let output = run(&[&arguments[..], &["--data", text(&data), "--report", text(&page)]].concat(), b"");
+    assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
+    let report = last_line(&output);
+    assert_eq!((&report["verified"], &report["day_end"]["days"]), (&Value::from(true), &Value::from(30)));
+    assert!(report["gap_ms"].is_f64(), "the leader is killed on salary day");
+    assert_eq!(report["phases"].as_array().expect("phases").len(), 5);
+    assert!(std::fs::read_to_string(&page).expect("a page").contains("salaries"));
+}
+
+#[test]
 fn wrong_use_is_told() {
     for (arguments, word) in [
         (&["bench", "failover", "--replicas", "1"][..], "--replicas 3"),
-        (&["bench", "day-end", "--replicas", "3"], "loans"),
+        (&["bench", "day-end", "--endpoint", "127.0.0.1:1"], "--endpoint"),
+        (&["bench", "failover", "--endpoint", "127.0.0.1:1"], "--endpoint"),
+        (&["bench", "shenzhen", "--loans", "29"], "30 due days"),
+        (&["bench", "transfers", "--replicas", "3", "--crossing", "5"], "--shards 2"),
+        (&["bench", "repay", "--replicas", "3", "--processes", "2"], "--processes"),
+        (&["bench", "transfers", "--refused", "101"], "0 to 100"),
         (&["bench", "transfers", "--replicas", "2"], "--replicas"),
         (&["bench", "transfers", "--shards", "2"], "--replicas 3"),
         (&["bench", "repay", "--batch", "1025"], "1024"),

@@ -6,7 +6,7 @@
 use crate::fault::{Fault, Run};
 use crate::server::Server;
 use crate::transfers::{BANK, settle};
-use fen_loadgen::loans::{Borrowers, DUE_DAYS, account_id, day, loan_id};
+use fen_loadgen::loans::{Borrowers, DUE_DAYS, day};
 use postgres::Client;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -45,7 +45,8 @@ fn load(client: &mut Client, borrowers: &Borrowers) -> Run<()> {
         .sum();
     let mut rows = client.copy_in("copy account from stdin")?;
     for number in 0..borrowers.count {
-        let (id, principal) = (Uuid::from_u128(account_id(number).get()), borrowers.terms(number).principal);
+        let (id, principal) =
+            (Uuid::from_u128(borrowers.account_id(number).get()), borrowers.terms(number).principal);
         let debits = if Borrowers::is_poor(number) { principal } else { 0 };
         writeln!(rows, "{id}\t156\t2\t1\t{debits}\t{principal}").map_err(written)?;
     }
@@ -60,7 +61,10 @@ fn load(client: &mut Client, borrowers: &Borrowers) -> Run<()> {
     )?;
     for number in 0..borrowers.count {
         let terms = borrowers.terms(number);
-        let (id, account) = (Uuid::from_u128(loan_id(number)), Uuid::from_u128(account_id(number).get()));
+        let (id, account) = (
+            Uuid::from_u128(borrowers.loan_id(number, 0)),
+            Uuid::from_u128(borrowers.account_id(number).get()),
+        );
         let (from, due) = (day(Borrowers::day(number)), day(Borrowers::day(number) + 31));
         let (principal, part, rate) = (terms.principal, terms.first_instalment().principal, terms.daily_rate);
         writeln!(rows, "{id}\t{account}\t{principal}\t{part}\t{rate}\t{from}\t{due}").map_err(written)?;

@@ -17,6 +17,7 @@ use fen_loadgen::Unwatched;
 use fen_loadgen::loans::Borrowers;
 use fen_loadgen::place::Place;
 use fen_loadgen::scenario::{self, Plan, Scenario};
+use fen_loadgen::site::Host;
 use serde::Serialize;
 use server::{SETTINGS, Server};
 use std::path::Path;
@@ -169,7 +170,9 @@ impl Question {
     }
 
     fn ask_fen(self, arguments: &Arguments) -> Run<f64> {
-        let report = scenario::run(&self.plan(arguments), &Unwatched)?;
+        // One replica runs in this process: no other program is started.
+        let host = Host { program: Path::new("fen"), elsewhere: None };
+        let report = scenario::run(&self.plan(arguments), host, &Unwatched)?;
         if !report.verified {
             return Err(Fault::Books(format!("Fen's books: {}", report.faults.join("; "))));
         }
@@ -187,7 +190,8 @@ impl Question {
                 transfers::run(server, &workload, batches, plan.clients)
             }
             Self::DayEnd => {
-                let borrowers = Borrowers { seed: plan.seed, count: plan.loans, auto_debit: true };
+                let borrowers =
+                    Borrowers { seed: plan.seed, base: plan.base(), count: plan.loans, auto_debit: true };
                 Ok(day_end::run(server, &borrowers)?.as_secs_f64() * 1_000.0)
             }
         }

@@ -5,7 +5,7 @@
 
 use crate::fault::{Fault, Run};
 use crate::server::Server;
-use fen_loadgen::workload::{Workload, account_id};
+use fen_loadgen::workload::Workload;
 use postgres::Client;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ pub(crate) const BANK: &str = include_str!("../sql/bank.sql");
 pub(crate) fn run(server: &Server, workload: &Workload, batches: u64, clients: u32) -> Run<f64> {
     let mut client = server.connect()?;
     client.batch_execute(BANK)?;
-    open(&mut client, workload.accounts)?;
+    open(&mut client, workload)?;
     settle(&mut client)?;
     let next = AtomicU64::new(0);
     let connections = (0..clients).map(|_| server.connect()).collect::<Run<Vec<_>>>()?;
@@ -49,10 +49,10 @@ pub(crate) fn settle(client: &mut Client) -> Run<()> {
     Ok(())
 }
 
-fn open(client: &mut Client, accounts: u64) -> Run<()> {
+fn open(client: &mut Client, workload: &Workload) -> Run<()> {
     let mut rows = client.copy_in("copy account from stdin")?;
-    for number in 0..accounts {
-        let id = Uuid::from_u128(account_id(number).get());
+    for number in 0..workload.accounts {
+        let id = Uuid::from_u128(workload.account_id(number).get());
         writeln!(rows, "{id}\t156\t1\t0\t0\t0").map_err(|error| Fault::Books(error.to_string()))?;
     }
     rows.finish()?;

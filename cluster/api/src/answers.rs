@@ -6,11 +6,15 @@
 use crate::records::{self, PackedResult, RESULT_BYTES};
 use crate::wire;
 use bytes::{Bytes, BytesMut};
-use fen_book::loan::command::LoanReply;
+use fen_book::loan::command::{LoanCommand, LoanReply};
+use fen_book::loan::day_end::DayEndReply;
+use fen_book::loan::product_status::ProductStatus;
+use fen_book::loan::status::LoanStatus;
 use fen_book::{
-    Amount, Balances, ChainOutcome, CreateAccountStatus, CreateTransferStatus, OpeningStatus, Outcome,
-    Receipt, Reply, SetLimitStatus, Stamp,
+    Amount, Balances, BusinessDate, ChainOutcome, CreateAccountStatus, CreateTransferStatus, OpeningStatus,
+    Outcome, Receipt, Reply, SetLimitStatus, Stamp,
 };
+use fen_terms::TermsStatus;
 use prost::Message;
 
 /// A reply's bytes.
@@ -118,7 +122,7 @@ fn loan_message(reply: &LoanReply) -> wire::LoanReply {
             wire::LoanReply { results: vec![result(outcome.timestamp, number, name)], day_end: None }
         }
         LoanReply::Orders(outcomes) => {
-            let result = |outcome: &Outcome<fen_book::loan::status::LoanStatus>| {
+            let result = |outcome: &Outcome<LoanStatus>| {
                 result(outcome.timestamp, outcome.status.number(), outcome.status.name())
             };
             wire::LoanReply { results: outcomes.iter().map(result).collect(), day_end: None }
@@ -162,6 +166,46 @@ pub fn opening(message: &wire::Opening) -> Option<Outcome<OpeningStatus>> {
 pub fn limit(message: &wire::Result) -> Option<Outcome<SetLimitStatus>> {
     let status = status(message.status, SetLimitStatus::from_number)?;
     Some(Outcome { timestamp: Stamp::new(message.timestamp), status })
+}
+
+/// The reply to a loan command, read; `None` where it is one to something else, or has a status that this release
+/// does not know.
+pub fn loan_reply(command: &LoanCommand, reply: &wire::LoanReply) -> Option<LoanReply> {
+    match command {
+        LoanCommand::PutProduct(_) => reply.results.first().and_then(product).map(LoanReply::Product),
+        LoanCommand::Orders(orders) if orders.len() == reply.results.len() => {
+            reply.results.iter().map(loan).collect::<Option<_>>().map(LoanReply::Orders)
+        }
+        LoanCommand::Orders(_) => None,
+        LoanCommand::DayEnd { .. } => reply.day_end.as_ref().and_then(day_end).map(LoanReply::DayEnd),
+    }
+}
+
+/// A loan event's result, read; `None` where this release does not know its status.
+fn loan(message: &wire::Result) -> Option<Outcome<LoanStatus>> {
+    let known = |number| {
+        let own = LoanStatus::ALL.iter().copied().find(|status| status.number() == number);
+        let of_terms = || TermsStatus::ALL.iter().copied().map(LoanStatus::Terms);
+        own.or_else(|| of_terms().find(|status| status.number() == number))
+    };
+    let status = status(message.status, known)?;
+    Some(Outcome { timestamp: Stamp::new(message.timestamp), status })
+}
+
+/// A product's result, read: these statuses are sent by name.
+fn product(message: &wire::Result) -> Option<Outcome<ProductStatus>> {
+    let status = ProductStatus::ALL.iter().copied().find(|status| status.name() == message.name)?;
+    Some(Outcome { timestamp: Stamp::new(message.timestamp), status })
+}
+
+/// A step of day-end, read.
+fn day_end(message: &wire::DayEnd) -> Option<DayEndReply> {
+    Some(DayEndReply {
+        outcome: loan(message.result.as_ref()?)?,
+        is_done: message.is_done,
+        business_date: BusinessDate::new(message.business_date),
+        loans: u32::try_from(message.loans).unwrap_or(u32::MAX),
+    })
 }
 
 /// A chain's result, read; `None` where this release does not know its status.

@@ -1,12 +1,14 @@
 //! The check of a load of loans: what was acknowledged is added up again, borrower by borrower and for the product.
 
-use super::{Borrowers, Orders, PRODUCT, account_id, stream::Act};
+use super::{Borrowers, Orders, PRODUCT, Who, stream::Act};
 use crate::answers::Answers;
 use crate::check::shortened;
 use crate::fault::Run;
 use crate::target::Target;
+use crate::workload::account_id;
 use fen_book::loan::control::{Role, control_account};
-use fen_ledger::{Account, AccountId};
+use fen_ledger::{Account, AccountId, BusinessDate};
+use std::collections::BTreeMap;
 
 /// What one borrower's account must hold, in fen.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -20,6 +22,8 @@ struct Sums {
 pub struct Expected {
     borrowers: Borrowers,
     sums: Vec<Sums>,
+    /// Employers and shops, by their number among accounts.
+    others: BTreeMap<u64, Sums>,
     /// Principal lent and not paid back.
     principal: u128,
     /// Interest that was paid.
@@ -33,7 +37,13 @@ fn index(number: u64) -> usize {
 impl Expected {
     /// Nothing acknowledged yet.
     pub fn new(borrowers: Borrowers) -> Self {
-        Self { borrowers, sums: vec![Sums::default(); index(borrowers.count)], principal: 0, interest: 0 }
+        Self {
+            borrowers,
+            sums: vec![Sums::default(); index(borrowers.count)],
+            others: BTreeMap::new(),
+            principal: 0,
+            interest: 0,
+        }
     }
 
     /// Adds what was answered to all commands of a stream.
@@ -42,7 +52,7 @@ impl Expected {
             let mut refused = answers.of_batch(batch).peekable();
             for (place, number) in (0u32..).zip(orders.numbers(batch)) {
                 if refused.next_if_eq(&place).is_none() {
-                    self.add_act(orders.act, number);
+                    self.add_act(orders, number);
                 }
             }
         }
@@ -50,17 +60,26 @@ impl Expected {
 
     /// Adds what all borrowers did, where every one of them was taken.
     pub fn add_all(&mut self, act: Act) {
-        (0..self.borrowers.count).for_each(|number| self.add_act(act, number));
+        let (borrowers, who) = (self.borrowers, Who::all(&self.borrowers));
+        let orders = Orders { borrowers, act, who, on: BusinessDate::default(), batch: 1, others: (0, 1) };
+        (0..self.borrowers.count).for_each(|number| self.add_act(&orders, number));
     }
 
-    fn add_act(&mut self, act: Act, number: u64) {
-        let principal = self.borrowers.terms(number).principal;
-        match act {
-            Act::Disburse => {
-                self.sums[index(number)].credits += principal;
-                self.principal += u128::from(principal);
+    fn add_act(&mut self, orders: &Orders, number: u64) {
+        let amount = orders.amount(number);
+        match orders.act {
+            Act::Disburse { .. } => {
+                self.sums[index(number)].credits += amount;
+                self.principal += u128::from(amount);
             }
-            Act::Spend => self.sums[index(number)].debits += principal,
+            Act::Spend | Act::Shop => {
+                self.sums[index(number)].debits += amount;
+                self.others.entry(orders.others.0 + orders.other(number)).or_default().credits += amount;
+            }
+            Act::Earn => {
+                self.sums[index(number)].credits += amount;
+                self.others.entry(orders.others.0 + orders.other(number)).or_default().debits += amount;
+            }
             Act::Repay => self.repay(number),
         }
     }
@@ -92,10 +111,17 @@ impl Expected {
         for (piece, sums) in (0u64..).zip(self.sums.chunks(fen_ledger::EVENTS_MAX)) {
             let first = piece * fen_ledger::EVENTS_MAX as u64;
             let numbers = first..first + sums.len() as u64;
-            let ids: Vec<AccountId> = numbers.clone().map(account_id).collect();
+            let ids: Vec<AccountId> =
+                numbers.clone().map(|number| self.borrowers.account_id(number)).collect();
             for ((number, sums), found) in numbers.zip(sums).zip(books.accounts(&ids)?) {
-                faults.extend(fault_of(number, *sums, found));
+                faults.extend(fault_of(&format!("borrower {number}"), *sums, found));
             }
+        }
+        let others: Vec<AccountId> = self.others.keys().map(|number| account_id(*number)).collect();
+        let found = others.chunks(fen_ledger::EVENTS_MAX).map(|ids| books.accounts(ids));
+        let found = found.collect::<Run<Vec<_>>>()?;
+        for ((number, sums), found) in self.others.iter().zip(found.into_iter().flatten()) {
+            faults.extend(fault_of(&format!("employer or shop {number}"), *sums, found));
         }
         let role = |role| control_account(PRODUCT, role);
         let control = books.accounts(&[role(Role::Principal)])?;
@@ -122,11 +148,10 @@ fn net(account: &Account) -> i128 {
     signed(account.debits_posted) - signed(account.credits_posted)
 }
 
-fn fault_of(number: u64, sums: Sums, found: Option<Account>) -> Option<String> {
-    let Some(account) = found else { return Some(format!("borrower {number} has no account")) };
+fn fault_of(who: &str, sums: Sums, found: Option<Account>) -> Option<String> {
+    let Some(account) = found else { return Some(format!("{who} has no account")) };
     let (debits, credits) = (account.debits_posted.get(), account.credits_posted.get());
     let is_right = debits == u128::from(sums.debits) && credits == u128::from(sums.credits);
-    (!is_right).then(|| {
-        format!("borrower {number} has debits {debits} and credits {credits}, the answers add up to {sums:?}")
-    })
+    (!is_right)
+        .then(|| format!("{who} has debits {debits} and credits {credits}, the answers add up to {sums:?}"))
 }

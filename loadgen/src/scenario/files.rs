@@ -5,14 +5,13 @@
 //! Then a quarter as many items go beside single transfers that come at a set rate, whose latency is held against what
 //! it was while nothing else ran. Then the books must hold what the files say, and every item be taken.
 
-use super::{Plan, Scenario, conclude, weigh};
+use super::{Plan, conclude, weigh};
 use crate::drive::{Driven, Load, drive, open_accounts, open_all};
 use crate::fault::{Fault, Run};
-use crate::loans::{Act, Borrowers, Expected, PRODUCT, account_id, day, loan_id};
-use crate::measure::{Usage, forget_peak, process_cpu, resident};
-use crate::place::Place;
+use crate::loans::{Act, Borrowers, Expected, PRODUCT, day};
+use crate::measure::{forget_peak, process_cpu, resident};
 use crate::report::{FileRun, Report, rate};
-use crate::target::{Cluster, Target};
+use crate::site::{Host, Site};
 use crate::workload::{Hot, Ids, Kinds, Workload};
 use crate::{Unwatched, Watch};
 use fen_batch::books::{Books, ClusterBooks};
@@ -20,8 +19,7 @@ use fen_batch::desk::{Desk, Submission};
 use fen_batch::figure::{print, print_id};
 use fen_batch::rules::Rules;
 use fen_book::batches::{BatchOrder, BatchProgress};
-use fen_cluster::local::{Layout, LocalCluster};
-use fen_ledger::{BusinessDate, Ledger, LoanCommand};
+use fen_ledger::{BusinessDate, LoanCommand};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
@@ -73,15 +71,15 @@ impl FileKind {
 
     const fn act(self) -> Act {
         match self {
-            Self::Csv | Self::CreditTransfer => Act::Disburse,
+            Self::Csv | Self::CreditTransfer => Act::Disburse { round: 0 },
             Self::Collection | Self::DirectDebit => Act::Repay,
         }
     }
 
     fn rules(self) -> String {
         let act = match self.act() {
-            Act::Disburse => "disburse",
-            Act::Repay | Act::Spend => "repay",
+            Act::Disburse { .. } => "disburse",
+            Act::Repay | Act::Spend | Act::Earn | Act::Shop => "repay",
         };
         format!("[every]\nact = \"{act}\"\ncurrency = \"CNY\"\nproduct_id = \"{PRODUCT}\"\n")
     }
@@ -94,24 +92,27 @@ struct Bank<'a> {
     /// Between whom single transfers go.
     customers: Workload,
     books: &'a dyn Books,
-    online: &'a dyn Target,
-    loans: &'a dyn Fn(&LoanCommand) -> Run<()>,
+    site: &'a Site,
     /// A folder for files and outcomes.
     folder: PathBuf,
     watch: &'a dyn Watch,
 }
 
-/// Runs the scenario from an empty directory to the check; `program` must be `fen`, where there are several replicas.
+/// Runs the scenario from empty books to the check.
 ///
 /// # Errors
 /// A fault of the place, the ledger or a process. Books that do not hold what was acknowledged are in the report.
-pub fn run(plan: &Plan, program: &Path, watch: &dyn Watch) -> Run<Report> {
+pub(super) fn run(plan: &Plan, host: Host<'_>, watch: &dyn Watch) -> Run<Report> {
     plan.check()?;
-    assert_eq!(plan.scenario, Scenario::Batch, "another scenario has its own file");
-    let place = Place::open(plan.data.as_deref())?;
-    let mut report = plan.report(place.path());
+    if host.elsewhere.is_some() {
+        let words = "loans need books of their own, whose days the run may close: leave --endpoint out";
+        return Err(Fault::Parameter(words.to_owned()));
+    }
+    let site = Site::open(plan, host)?;
+    let mut report = site.report(plan)?;
     let further = (plan.loans * BESIDE_PERCENT).div_ceil(100);
-    let borrowers = Borrowers { seed: plan.seed, count: plan.loans + further, auto_debit: false };
+    let count = plan.loans + further;
+    let borrowers = Borrowers { seed: plan.seed, base: plan.base(), count, auto_debit: false };
     let customers = Workload {
         seed: plan.seed,
         accounts: CUSTOMERS,
@@ -119,51 +120,23 @@ pub fn run(plan: &Plan, program: &Path, watch: &dyn Watch) -> Run<Report> {
         ids: Ids::Time,
         hot: Hot::Uniform,
         kinds: Kinds::Plain,
+        base: plan.base(),
+        crossing: None,
+        refused_percent: 0,
     };
-    let folder = place.path().join("files");
-    if plan.replicas > 1 {
-        "a process for each node, and the file's own, on one machine; on a majority's disks before an item is done"
-            .clone_into(&mut report.setting);
-        let port = Layout::free_port(plan.replicas);
-        let port = port.map_err(|error| Fault::Process(format!("no port: {error}")))?;
-        let layout = Layout { nodes: plan.replicas, port, is_plaintext: true };
-        let processes = LocalCluster::start(program, &layout.files(place.path())?)?;
-        let cluster = Cluster::of(&processes)?;
-        cluster.block_on(processes.found(plan.shards))?;
-        let client = cluster.client().clone();
-        let books = ClusterBooks::reach(|| Ok(client)).map_err(|fault| broken(&fault))?;
-        let loans =
-            |command: &LoanCommand| Ok(cluster.block_on(cluster.client().loans(command)).map(drop)?);
-        let bank = Bank {
-            plan,
-            borrowers,
-            customers,
-            books: &books,
-            online: &cluster,
-            loans: &loans,
-            folder,
-            watch,
-        };
-        bank.run(&mut report, &|| Usage::of_all(&processes.processes()))?;
-    } else {
-        "file and ledger in one process; one node, on disk before an item is done"
-            .clone_into(&mut report.setting);
-        let ledger = Ledger::open(place.path().join("books"))?;
-        let loans = |command: &LoanCommand| Ok(ledger.loans(command).map(drop)?);
-        let bank = Bank {
-            plan,
-            borrowers,
-            customers,
-            books: &ledger,
-            online: &ledger,
-            loans: &loans,
-            folder,
-            watch,
-        };
-        bank.run(&mut report, &Usage::default)?;
-    }
+    let cluster_books;
+    let books: &dyn Books = match &site {
+        Site::Here(ledger, _) => ledger,
+        Site::Nodes { cluster, .. } | Site::Elsewhere { cluster, .. } => {
+            let client = cluster.client().clone();
+            cluster_books = ClusterBooks::reach(|| Ok(client)).map_err(|fault| broken(&fault))?;
+            &cluster_books
+        }
+    };
+    let folder = site.place().unwrap_or(Path::new(".")).join("files");
+    Bank { plan, borrowers, customers, books, site: &site, folder, watch }.run(&mut report)?;
     conclude(&mut report);
-    weigh(&mut report, place.path(), borrowers.count);
+    weigh(&mut report, site, count);
     Ok(report)
 }
 
@@ -180,7 +153,7 @@ struct Went {
 }
 
 impl Bank<'_> {
-    fn run(&self, report: &mut Report, nodes: &dyn Fn() -> Usage) -> Run<()> {
+    fn run(&self, report: &mut Report) -> Run<()> {
         let Self { plan, borrowers, watch, .. } = self;
         self.open()?;
         let all = 0..borrowers.count;
@@ -195,25 +168,28 @@ impl Bank<'_> {
         watch.step("online alone", ALONE.as_secs());
         let until =
             Load { seconds_max: Some(plan.seconds_max.unwrap_or(ALONE)), ..self.online_load(None, 0) };
-        let alone = drive(self.online, &until, &Unwatched)?;
+        let alone = drive(self.site.books(), &until, &Unwatched)?;
 
         watch.step("file", plan.loans);
         forget_peak();
-        let (own_before, nodes_before, cpu_before) = (resident().now, nodes(), process_cpu());
+        let (own_before, nodes_before, cpu_before) = (resident().now, self.site.usage(), process_cpu());
         let went = self.carry(plan.file, "timed", 0..plan.loans, on)?;
-        let (own, of_nodes) = (resident(), nodes());
-        let own_cpu = process_cpu().saturating_sub(cpu_before).as_secs_f64();
-        report.cpu_client_seconds = if plan.replicas > 1 { own_cpu } else { 0.0 };
-        report.cpu_seconds = own_cpu + of_nodes.cpu.saturating_sub(nodes_before.cpu).as_secs_f64();
-        report.rss_bytes = own.now + of_nodes.resident;
-        report.rss_peak_bytes = own.peak + of_nodes.resident_peak;
+        let (own, used) = (resident(), self.site.usage());
+        report.cpu_seconds = used.cpu.saturating_sub(nodes_before.cpu).as_secs_f64();
+        (report.rss_bytes, report.rss_peak_bytes) = (used.resident, used.resident_peak);
+        if self.site.is_apart() {
+            report.cpu_client_seconds = process_cpu().saturating_sub(cpu_before).as_secs_f64();
+            report.cpu_seconds += report.cpu_client_seconds;
+            report.rss_bytes += own.now;
+            report.rss_peak_bytes += own.peak;
+        }
         (report.done, report.seconds) = (went.progress.taken, went.whole.as_secs_f64());
         report.per_second = rate(went.progress.taken, went.whole);
 
         watch.step("file beside online", borrowers.count - plan.loans);
         let stop = AtomicBool::new(false);
         let (beside, second) = std::thread::scope(|scope| {
-            let (online, load) = (self.online, self.online_load(Some(&stop), alone.end));
+            let (online, load) = (self.site.books(), self.online_load(Some(&stop), sent_until(&alone)));
             let beside = scope.spawn(move || drive(online, &load, &Unwatched));
             let second = self.carry(plan.file, "beside", plan.loans..borrowers.count, on);
             stop.store(true, Ordering::Relaxed);
@@ -238,11 +214,11 @@ impl Bank<'_> {
     /// Every item was taken, and every account holds what the files say.
     fn check(&self, report: &mut Report, online: [&Driven; 2]) -> Run<()> {
         let mut expected = Expected::new(self.borrowers);
-        expected.add_all(Act::Disburse);
+        expected.add_all(Act::Disburse { round: 0 });
         if self.plan.file.act() == Act::Repay {
             expected.add_all(Act::Repay);
         }
-        report.faults = expected.compare(self.online)?;
+        report.faults = expected.compare(self.site.books())?;
         let refused = report.file.as_ref().map_or(0, |file| file.refused);
         if refused > 0 || report.done != self.plan.loans {
             let (done, items) = (report.done, self.plan.loans);
@@ -258,10 +234,10 @@ impl Bank<'_> {
 
     /// The product, all accounts, and the day.
     fn open(&self) -> Run<()> {
-        (self.loans)(&LoanCommand::PutProduct(Box::new(self.borrowers.product())))?;
-        open_accounts(self.online, &self.customers, &Unwatched)?;
+        self.site.books().loan(&LoanCommand::PutProduct(Box::new(self.borrowers.product())))?;
+        open_accounts(self.site.books(), &self.customers, &Unwatched)?;
         self.watch.step("accounts", self.borrowers.count);
-        open_all(self.online, self.borrowers.accounts(), self.watch)?;
+        open_all(self.site.books(), self.borrowers.accounts(), self.watch)?;
         self.close(PAID_OUT_ON - 1)
     }
 
@@ -269,7 +245,7 @@ impl Bank<'_> {
     fn close(&self, through: u64) -> Run<()> {
         let through = BusinessDate::new(day(through).number());
         while self.books.business_date().map_err(|fault| broken(&fault))?.is_none_or(|date| date <= through) {
-            (self.loans)(&LoanCommand::DayEnd { through, loans_max: 0 })?;
+            self.site.books().loan(&LoanCommand::DayEnd { through, loans_max: 0 })?;
         }
         Ok(())
     }
@@ -281,6 +257,7 @@ impl Bank<'_> {
             under_way: 1,
             first,
             end: u64::MAX,
+            stride: 1,
             rate: Some(self.plan.rate.unwrap_or(ONLINE_RATE)),
             seconds_max: None,
             stop,
@@ -318,6 +295,11 @@ impl Bank<'_> {
     }
 }
 
+/// The number after the last single transfer of a run.
+fn sent_until(driven: &Driven) -> u64 {
+    driven.sent.iter().map(|sent| sent.end).max().unwrap_or(0)
+}
+
 fn at(path: &Path, error: io::Error) -> Fault {
     Fault::File { path: path.to_owned(), error }
 }
@@ -337,8 +319,8 @@ fn line(borrowers: Borrowers, act: Act, number: u64) -> Line {
     let amount = if act == Act::Repay { terms.first_instalment().total() } else { terms.principal };
     Line {
         number,
-        account: print_id(account_id(number).get()),
-        loan: print_id(loan_id(number)),
+        account: print_id(borrowers.account_id(number).get()),
+        loan: print_id(borrowers.loan_id(number, 0)),
         amount: print(u128::from(amount), 2),
         periods: terms.periods,
         daily_rate: terms.daily_rate,
@@ -433,6 +415,7 @@ fn message<I: Iterator<Item = Line>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Scenario;
 
     #[test]
     fn small_files_of_every_kind_are_verified() {
@@ -441,7 +424,8 @@ mod tests {
             let data = Some(place.path().to_owned());
             let seconds_max = Some(Duration::from_millis(50));
             let plan = Plan { loans: 400, data, file, seconds_max, ..Plan::of(Scenario::Batch) };
-            let report = run(&plan, Path::new("fen"), &Unwatched).unwrap();
+            let host = Host { program: Path::new("fen"), elsewhere: None };
+            let report = run(&plan, host, &Unwatched).unwrap();
             assert_eq!(report.faults, Vec::<String>::new(), "{file:?}");
             assert!(report.verified && report.done == 400, "{file:?}");
             assert!(report.to_string().contains("online"), "{report}");

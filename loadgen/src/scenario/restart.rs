@@ -5,7 +5,7 @@
 //! answered a first question. Then the watcher opens the books itself. Every batch whose number came through the pipe
 //! must be there; a batch that was under way may be there as a whole, or not at all.
 
-use super::{Plan, weigh};
+use super::{Plan, weigh_place};
 use crate::answers::Answers;
 use crate::check::Expected;
 use crate::drive::{Load, drive, open_accounts};
@@ -13,7 +13,6 @@ use crate::fault::{Fault, Run};
 use crate::measure::resident;
 use crate::place::Place;
 use crate::report::{Report, rate};
-use crate::workload::account_id;
 use crate::{Unwatched, Watch};
 use fen_ledger::Ledger;
 use std::collections::BTreeSet;
@@ -34,8 +33,29 @@ pub enum Part {
     Reopen,
 }
 
-/// Makes the command that starts this program for a part, on a directory.
-pub type Starter<'a> = &'a dyn Fn(Part, &Path) -> Command;
+/// `program` again, for a part of the plan on a directory.
+fn command(program: &Path, plan: &Plan, part: Part, place: &Path) -> Command {
+    let part = match part {
+        Part::Load => "load",
+        Part::Reopen => "reopen",
+    };
+    let mut command = Command::new(program);
+    command.args(["bench", plan.scenario.name(), "--part", part]).arg("--data").arg(place);
+    let numbers = [
+        ("--accounts", plan.accounts),
+        ("--transfers", plan.transfers),
+        ("--batch", u64::from(plan.batch)),
+        ("--clients", u64::from(plan.clients)),
+        ("--under-way", u64::from(plan.under_way)),
+        ("--refused", u64::from(plan.refused_percent)),
+        ("--seed", plan.seed),
+    ];
+    for (name, number) in numbers {
+        command.args([name, &number.to_string()]);
+    }
+    command.args(["--ids", plan.ids.name(), "--hot", plan.hot.name()]);
+    command
+}
 
 /// Plays a part, in a process that [`run`] started.
 ///
@@ -44,7 +64,7 @@ pub type Starter<'a> = &'a dyn Fn(Part, &Path) -> Command;
 pub fn play(part: Part, plan: &Plan, place: &Path) -> Run<()> {
     match part {
         Part::Load => send(plan, place),
-        Part::Reopen => reopen(place),
+        Part::Reopen => reopen(plan, place),
     }
 }
 
@@ -71,6 +91,7 @@ fn send(plan: &Plan, place: &Path) -> Run<()> {
         under_way: plan.under_way,
         first: 0,
         end: plan.batches() * 2 + 64,
+        stride: 1,
         rate: None,
         seconds_max: None,
         stop: None,
@@ -79,9 +100,9 @@ fn send(plan: &Plan, place: &Path) -> Run<()> {
     drive(&ledger, &load, &Pipe).map(|_| ())
 }
 
-fn reopen(place: &Path) -> Run<()> {
+fn reopen(plan: &Plan, place: &Path) -> Run<()> {
     let ledger = Ledger::open(place)?;
-    let found = ledger.lookup_accounts(&[account_id(0)])?;
+    let found = ledger.lookup_accounts(&[plan.workload().account_id(0)])?;
     let recovery = ledger.recovery();
     let account = if found[0].is_some() { "found" } else { "missing" };
     let line = format!("ready {account} {} {}", recovery.replayed_entries, resident().now);
@@ -158,19 +179,19 @@ fn load_and_kill(plan: &Plan, mut process: Process, watch: &dyn Watch) -> Run<Ac
 ///
 /// # Errors
 /// A fault of the place, a process or the ledger. What was acknowledged and is not there is in the report.
-pub fn run(plan: &Plan, start: Starter<'_>, watch: &dyn Watch) -> Run<Report> {
+pub(super) fn run(plan: &Plan, program: &Path, watch: &dyn Watch) -> Run<Report> {
     plan.check()?;
     let place = Place::open(plan.data.as_deref())?;
     let mut report = plan.report(place.path());
     SETTING.clone_into(&mut report.setting);
-    let load = Process::start(start(Part::Load, place.path()))?;
+    let load = Process::start(command(program, plan, Part::Load, place.path()))?;
     let acknowledged = load_and_kill(plan, load, watch)?;
     report.done = u64::try_from(acknowledged.batches.len()).unwrap_or(0) * u64::from(plan.batch);
     report.seconds = acknowledged.taken.as_secs_f64();
 
     watch.step("restart", 1);
     let began = Instant::now();
-    let mut reopened = Process::start(start(Part::Reopen, place.path()))?;
+    let mut reopened = Process::start(command(program, plan, Part::Reopen, place.path()))?;
     let line = reopened.line()?.unwrap_or_default();
     report.ready_ms = Some(began.elapsed().as_secs_f64() * 1_000.0);
     let _status = reopened.child.wait();
@@ -190,7 +211,7 @@ pub fn run(plan: &Plan, start: Starter<'_>, watch: &dyn Watch) -> Run<Report> {
     let rate = rate(acknowledged.done, acknowledged.taken);
     report.per_second = rate.filter(|_| report.verified);
     drop(ledger);
-    weigh(&mut report, place.path(), expected.created());
+    weigh_place(&mut report, place.path(), expected.created());
     Ok(report)
 }
 
