@@ -29,6 +29,8 @@ const HEARD_LATELY: Duration = Duration::from_secs(1);
 const HEARING: Duration = Duration::from_millis(500);
 /// How long a peer may take before another one is asked.
 const PEER_PATIENCE: Duration = Duration::from_secs(1);
+/// How often whoever waits for a leader's answer looks whether it still leads.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The same for what looks at all of a large book.
 const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -227,7 +229,7 @@ impl Router {
         let mut turn = 0_usize;
         loop {
             let target = hint.take().unwrap_or_else(|| self.next_holder(group, &mut turn));
-            let asking = tokio::time::timeout_at(deadline, self.ask_node(target, group, question));
+            let asking = tokio::time::timeout_at(deadline, self.ask_leader(target, group, question));
             let fault = match asking.await {
                 Ok(Ok(bytes)) => return Ok(Answered { bytes, leader: target }),
                 Ok(Err(fault)) => fault,
@@ -357,6 +359,27 @@ impl Router {
         let holder = holders.get((own + *turn) % holders.len().max(1)).copied();
         *turn += 1;
         holder.map_or(self.node, NodeId)
+    }
+
+    /// Asks a node that should lead, for as long as this node knows of no later leader: a leader with much to do is
+    /// not asked twice for the same, which would give it more.
+    async fn ask_leader(&self, target: NodeId, group: GroupId, question: &Ask) -> Result<Bytes, ServeFault> {
+        let Some(teller) = self.teller(group) else { return self.ask_node(target, group, question).await };
+        let term = teller.group().status().term;
+        let later_leader = async {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let now = teller.group().status();
+                let leader = now.leader.filter(|leader| *leader != target && now.term > term);
+                if let Some(leader) = leader {
+                    return leader;
+                }
+            }
+        };
+        tokio::select! {
+            answer = self.ask_node_within(target, group, question, LONG_PATIENCE) => answer,
+            leader = later_leader => Err(ServeFault::NotLeader(Some(leader))),
+        }
     }
 
     async fn ask_node(&self, target: NodeId, group: GroupId, question: &Ask) -> Result<Bytes, ServeFault> {

@@ -35,7 +35,7 @@ pub struct CheckpointHeader {
 pub const OTHER_TABLES: u16 = 256;
 
 /// The layout that this release writes.
-pub const CHECKPOINT_VERSION: u64 = 2;
+pub const CHECKPOINT_VERSION: u64 = 3;
 
 /// See the module's words.
 pub struct Shard {

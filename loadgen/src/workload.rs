@@ -314,13 +314,19 @@ pub struct Orders {
     previous: Option<Order>,
 }
 
+/// A UUID of version 7, of a clock on which a thousand are made in a millisecond: milliseconds, a counter within
+/// each, and below them what tells machines apart.
+fn version_7(rising: u64, machine: u64) -> u128 {
+    let (millisecond, counter) = (u128::from(rising / 1_000), u128::from(rising % 1_000));
+    (millisecond << 80) | (7 << 76) | (counter << 64) | (2 << 62) | u128::from(machine & (u64::MAX >> 2))
+}
+
 impl Orders {
     fn id(&mut self) -> TransferId {
         let id = match self.workload.ids {
             Ids::Time => {
                 let rising = self.number * u64::from(self.workload.batch) + u64::from(self.position) + 1;
-                // As a UUID of version 7 would: time above, and below it what tells machines apart.
-                (u128::from(rising) << 32) | u128::from(self.workload.seed & 0xffff_ffff)
+                version_7(rising, self.workload.seed)
             }
             Ids::Random => (u128::from(self.random.draw()) << 64) | u128::from(self.random.draw()),
         };

@@ -23,6 +23,12 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Response, Status};
 
 const BACK_OFF_FIRST: Duration = Duration::from_millis(5);
+/// A node that cannot be reached within this is given up.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+/// A node with calls under way is pinged so often, and given up when it does not answer that in time: one that has
+/// stopped is told from one that has much to do.
+const PING_EVERY: Duration = Duration::from_secs(1);
+const PONG_PATIENCE: Duration = Duration::from_secs(2);
 const BACK_OFF_LONGEST: Duration = Duration::from_millis(200);
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
@@ -64,7 +70,8 @@ impl ClientSecurity {
 pub struct ClientOptions {
     /// After so long without any answer a call fails.
     pub patience: Duration,
-    /// After so long without an answer a node is given up and another one asked. Doubled with each round.
+    /// After so long without an answer a node is given up and another one asked, though it still answers pings: longer
+    /// than a node takes to give up by itself, since what is asked twice is work twice. Doubled with each round.
     pub attempt: Duration,
     /// TLS; without it the connection is plaintext, which nodes take on loopback only.
     pub security: Option<ClientSecurity>,
@@ -72,7 +79,7 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(30), attempt: Duration::from_secs(1), security: None }
+        Self { patience: Duration::from_secs(30), attempt: Duration::from_secs(12), security: None }
     }
 }
 
@@ -390,7 +397,9 @@ fn channel(address: &str, options: &ClientOptions) -> Result<Channel, ClientFaul
         endpoint = endpoint.tls_config(tls).map_err(|error| setup(&error))?;
     }
     Ok(endpoint
-        .connect_timeout(options.attempt)
+        .connect_timeout(CONNECT_PATIENCE)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PONG_PATIENCE)
         .tcp_nodelay(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

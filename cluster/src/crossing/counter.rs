@@ -16,8 +16,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use zerocopy::IntoBytes;
 
-/// How long one call waits: less than a gateway waits for a peer.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// How long one call waits while this node leads: as long as a call that names no deadline.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often is looked whether it does.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 type Hears = HashMap<(usize, Matter), oneshot::Receiver<PackedResult>>;
 
@@ -49,13 +51,32 @@ pub(crate) async fn cross(teller: &Teller, board: &Board, body: Bytes) -> Result
     Ok(packed.freeze())
 }
 
+fn late() -> ServeFault {
+    ServeFault::Unavailable("a transfer between shards is still under way".to_owned())
+}
+
+/// Ends when nobody will hear anything here any more, or it has taken too long.
+async fn given_up(teller: &Teller) -> ServeFault {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let status = teller.group().status();
+        if !status.leads {
+            return ServeFault::NotLeader(status.leader);
+        }
+        if Instant::now() >= deadline {
+            return late();
+        }
+    }
+}
+
 async fn answer(
     teller: &Teller,
     board: &Board,
     events: &[Transfer],
 ) -> Result<Vec<(PackedResult, Word)>, ServeFault> {
-    let deadline = Instant::now() + PATIENCE;
-    let late = || ServeFault::Unavailable("a transfer between shards is still under way".to_owned());
+    let given_up = given_up(teller);
+    tokio::pin!(given_up);
     let unreadable = || ServeFault::Unavailable("the shard's answer cannot be read".to_owned());
     let mut answers: Vec<Option<(PackedResult, Word)>> = vec![None; events.len()];
     let mut left: Vec<usize> = (0..events.len()).collect();
@@ -92,8 +113,10 @@ async fn answer(
                 (Word::UnderWay | Word::UnderWayBefore, false) | (Word::AskAgain, _) => Matter::Decision,
             };
             let hear = hears.remove(&(index, matter)).ok_or_else(unreadable)?;
-            let told =
-                tokio::time::timeout_at(deadline, hear).await.map_err(|_| late())?.map_err(|_| late())?;
+            let told = tokio::select! {
+                told = hear => told.map_err(|_| late())?,
+                fault = &mut given_up => return Err(fault),
+            };
             if word == Word::AskAgain {
                 again.push(index);
             } else {
