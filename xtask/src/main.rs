@@ -61,7 +61,7 @@ const BLESS: &[Step] = &[
 /// Passes its arguments on to the simulator, built with optimisation: it simulates hours.
 fn simulate(arguments: &[String]) -> ExitCode {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--release", "--locked", "--package", "fen-sim"]);
+    cargo.args(["run", "--quiet", "--profile", "ci", "--locked", "--package", "fen-sim"]);
     if arguments.iter().any(|argument| argument == "--planted") {
         cargo.args(["--features", "planted"]);
     }
@@ -77,9 +77,9 @@ fn simulate(arguments: &[String]) -> ExitCode {
 
 /// Passes its arguments on to the program that torments real processes, and builds the `fen` that they run.
 fn torment(arguments: &[String]) -> ExitCode {
-    let build = ["build", "--quiet", "--release", "--locked", "--package", "fen", "--bin", "fen"];
+    let build = ["build", "--quiet", "--profile", "ci", "--locked", "--package", "fen", "--bin", "fen"];
     let run =
-        ["run", "--quiet", "--release", "--locked", "--package", "fen-loadgen", "--bin", "fen-chaos", "--"];
+        ["run", "--quiet", "--profile", "ci", "--locked", "--package", "fen-loadgen", "--bin", "fen-chaos", "--"];
     let run: Vec<&str> = run.into_iter().chain(arguments.iter().map(String::as_str)).collect();
     for step in [&build[..], &run] {
         match Command::new(env!("CARGO")).args(step).status() {
