@@ -2,35 +2,46 @@
 //! memory? Instalments are collected from the borrowers' accounts; one borrower in a hundred cannot pay. Nothing is
 //! written to disk.
 //!
-//! `FEN_LOANS` is the number of borrowers, a million by default. Days are closed one after the other from the first to
-//! the thirtieth of April, so the overdue loans grow to one in a hundred. It is told by day, not as a mean.
+//! `FEN_LOANS` is the number of borrowers, a million by default. Each sample is the next day of April, so the overdue
+//! loans grow to one in a hundred; after the thirtieth the bank begins anew, off the clock.
 
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use fen_benches::loans::{Bank, date};
-use std::time::Instant;
+use fen_loadgen::measure::resident;
+use std::time::{Duration, Instant};
 
-fn resident() -> u64 {
-    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = told.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * 4_096
+/// April's days, as days counted from the first of March.
+const APRIL: std::ops::RangeInclusive<u64> = 31..=60;
+
+fn lent(loans: u64) -> Bank {
+    let mut bank = Bank::new(true);
+    bank.lend_in_march(loans);
+    bank
 }
 
-fn main() {
+fn day_end(criterion: &mut Criterion) {
     let given = std::env::var("FEN_LOANS").ok().and_then(|text| text.parse().ok());
     let loans: u64 = given.unwrap_or(1_000_000);
-    if cfg!(debug_assertions) {
-        println!("a debug build tells nothing about speed: cargo bench -p fen-benches --bench day_end");
-        return;
-    }
-    let before = resident();
-    let mut bank = Bank::new(true);
-    let began = Instant::now();
-    bank.lend_in_march(loans);
-    let bytes = (resident() - before) / loans;
-    println!("{loans} borrowers lent to in {:.1} s, {bytes} bytes each", began.elapsed().as_secs_f64());
-    for april in 1..=30 {
+    let before = resident().now;
+    let (mut bank, mut next) = (lent(loans), *APRIL.start());
+    println!("{loans} borrowers lent to, {} bytes each", (resident().now - before) / loans);
+    let mut one = || {
+        if !APRIL.contains(&next) {
+            (bank, next) = (lent(loans), *APRIL.start());
+        }
         let began = Instant::now();
-        let touched = bank.close(date(30 + april));
-        println!("2026-04-{april:02}  {touched:>8} loans  {:.3} s", began.elapsed().as_secs_f64());
-    }
-    println!("{} bytes a borrower after a month", (resident() - before) / loans);
+        bank.close(date(next));
+        next += 1;
+        began.elapsed()
+    };
+    let mut group = criterion.benchmark_group("day_end");
+    group.sampling_mode(SamplingMode::Flat).sample_size(20).throughput(Throughput::Elements(loans));
+    group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(1));
+    group.bench_function(format!("a day of {loans} loans"), |bencher| {
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| one()).sum::<Duration>());
+    });
+    group.finish();
 }
+
+criterion_group!(benches, day_end);
+criterion_main!(benches);

@@ -41,7 +41,7 @@ impl Row {
 type Figure = fn(&Report) -> Option<f64>;
 
 /// The figures that are compared.
-fn figures() -> [(&'static str, Figure); 14] {
+fn figures() -> [(&'static str, Figure); 15] {
     [
         ("per second", |report| report.per_second.map(crate::measure::figure)),
         ("p50 ms", |report| report.latency_ms.map(|latency| latency.p50)),
@@ -52,6 +52,7 @@ fn figures() -> [(&'static str, Figure); 14] {
         ("of it the clients us", client_each),
         ("disk bytes each", |report| above_zero(report.disk_bytes_per_record)),
         ("written bytes each", |report| report.written_bytes_per_record),
+        ("network bytes each", |report| report.network_bytes_per_record),
         ("memory MiB", |report| above_zero(crate::measure::figure(report.rss_bytes) / 1_048_576.0)),
         ("memory bytes an account", |report| above_zero(report.rss_bytes_per_account)),
         ("gap ms", |report| report.gap_ms),

@@ -49,6 +49,18 @@ pub(crate) fn kibibytes(text: &str, name: &str) -> u64 {
     figure.unwrap_or(0) * 1_024
 }
 
+/// Bytes that went over the loopback interface since the machine started, whoever sent them, or `None` where the kernel
+/// does not say.
+pub fn loopback_bytes() -> Option<u64> {
+    sent_by(&std::fs::read_to_string("/proc/net/dev").ok()?, "lo")
+}
+
+/// What an interface has sent: the ninth figure of its line in `/proc/net/dev`.
+fn sent_by(table: &str, interface: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.trim().strip_prefix(interface)?.strip_prefix(':'))?;
+    line.split_whitespace().nth(8)?.parse().ok()
+}
+
 /// Bytes that this process caused to be written to storage, or `None` where the kernel does not say.
 pub fn written_bytes() -> Option<u64> {
     let io = std::fs::read_to_string("/proc/self/io").ok()?;
@@ -137,6 +149,15 @@ mod tests {
         let stat = "7 (a) b) R 1 1 1 0 -1 0 1 0 0 0 150 50 0 0 20 0 1";
         assert_eq!(ticks(stat), Duration::from_secs(2));
         assert!(Usage::of_all(&[std::process::id(), u32::MAX]).resident > 100_000);
+    }
+
+    #[test]
+    fn what_an_interface_sent_is_its_ninth_figure() {
+        let table = "Inter-| Receive | Transmit\n  lo: 1 2 3 4 5 6 7 8 9 10\nlo2:1 2 3 4 5 6 7 8 7 10\n";
+        assert_eq!(
+            (sent_by(table, "lo"), sent_by(table, "lo2"), sent_by(table, "eth0")),
+            (Some(9), Some(7), None)
+        );
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct Report {
     pub disk_parts: BTreeMap<String, u64>,
     /// Bytes written to storage over the whole run, warm-up and accounts included, for each transfer.
     pub written_bytes_per_record: Option<f64>,
+    /// Bytes over the loopback interface for each transfer while the clock ran, from the client to the nodes and between
+    /// these, and back; nothing where the ledger is in the client's process.
+    pub network_bytes_per_record: Option<f64>,
     /// Resident memory after the measured part, before the checker has anything: the ledger, the clients' batches
     /// under way and the program.
     pub rss_bytes: u64,
@@ -353,10 +356,9 @@ fn disk_words(report: &Report) -> String {
     let each = report.disk_bytes_per_record;
     let record = if report.loans > 0 { "a borrower" } else { "a transfer" };
     let words = format!("{} ({}); {each} bytes {record}", size(report.disk_bytes), parts.join(", "));
-    match report.written_bytes_per_record {
-        Some(written) => format!("{words}, {written} written"),
-        None => words,
-    }
+    let written = report.written_bytes_per_record.map_or(String::new(), |bytes| format!(", {bytes} written"));
+    let sent = report.network_bytes_per_record.map_or(String::new(), |bytes| format!("; {bytes} sent"));
+    words + &written + &sent
 }
 
 fn memory_words(report: &Report) -> String {

@@ -78,8 +78,18 @@ fn simulate(arguments: &[String]) -> ExitCode {
 /// Passes its arguments on to the program that torments real processes, and builds the `fen` that they run.
 fn torment(arguments: &[String]) -> ExitCode {
     let build = ["build", "--quiet", "--profile", "ci", "--locked", "--package", "fen", "--bin", "fen"];
-    let run =
-        ["run", "--quiet", "--profile", "ci", "--locked", "--package", "fen-loadgen", "--bin", "fen-chaos", "--"];
+    let run = [
+        "run",
+        "--quiet",
+        "--profile",
+        "ci",
+        "--locked",
+        "--package",
+        "fen-loadgen",
+        "--bin",
+        "fen-chaos",
+        "--",
+    ];
     let run: Vec<&str> = run.into_iter().chain(arguments.iter().map(String::as_str)).collect();
     for step in [&build[..], &run] {
         match Command::new(env!("CARGO")).args(step).status() {

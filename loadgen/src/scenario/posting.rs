@@ -6,7 +6,7 @@ use crate::check::Expected;
 use crate::clients;
 use crate::drive::{Driven, Load, drive, open_accounts};
 use crate::fault::Run;
-use crate::measure::{figure, process_cpu, ratio};
+use crate::measure::{figure, loopback_bytes, process_cpu, ratio};
 use crate::report::{Report, rate, rounded};
 use crate::site::{Host, Site};
 use crate::workload::Workload;
@@ -24,9 +24,10 @@ pub(super) fn run(plan: &Plan, host: Host<'_>, watch: &dyn Watch) -> Run<Report>
 
     report.rss_empty_bytes = site.usage().resident;
     open_accounts(site.books(), &workload, watch)?;
-    if let Site::Here(..) = site {
+    if site.place().is_some() {
         let grown = site.usage().resident.saturating_sub(report.rss_empty_bytes);
-        report.rss_bytes_per_account = rounded(ratio(figure(grown), figure(plan.accounts)));
+        let records = figure(plan.accounts) * f64::from(plan.replicas);
+        report.rss_bytes_per_account = rounded(ratio(figure(grown), records));
     }
     let warm_up = Load { end: plan.warm_up_batches(), ..load(plan, &workload) };
     watch.step("warm-up", plan.transfers / 10);
@@ -35,7 +36,7 @@ pub(super) fn run(plan: &Plan, host: Host<'_>, watch: &dyn Watch) -> Run<Report>
     let load = Load { first, end: first + plan.batches(), ..load(plan, &workload) };
 
     watch.step(plan.scenario.name(), plan.transfers);
-    let (before, client_before) = (site.usage(), process_cpu());
+    let (before, client_before, sent_before) = (site.usage(), process_cpu(), loopback_bytes());
     let driven = match (&site, plan.scenario) {
         (Site::Nodes { processes, cluster, .. }, Scenario::Failover | Scenario::Restart) => {
             let mut processes = processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -54,6 +55,9 @@ pub(super) fn run(plan: &Plan, host: Host<'_>, watch: &dyn Watch) -> Run<Report>
         let clients = if plan.processes > 1 { ours + driven.client_cpu } else { ours };
         report.cpu_client_seconds = clients.as_secs_f64();
         report.cpu_seconds += report.cpu_client_seconds;
+        let sent = loopback_bytes().zip(sent_before).map(|(after, before)| after.saturating_sub(before));
+        report.network_bytes_per_record =
+            sent.map(|sent| rounded(ratio(figure(sent), figure(driven.created))));
     }
     (report.rss_bytes, report.rss_peak_bytes) = (used.resident, used.resident_peak);
 
