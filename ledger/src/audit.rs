@@ -1,9 +1,10 @@
 //! The audit: every balance is added up again from the journal, and every invariant looked at.
 
 use crate::shard::Shard;
+use fen_book::memo::{Applied, MemoReader, Piece};
 use fen_book::{
-    Account, AccountFlags, AccountSlot, Amount, Balances, Book, RecordNumber, Transfer, TransferFlags,
-    TransferId,
+    Account, AccountFlags, AccountId, AccountSlot, Amount, Balances, Book, RecordNumber, Transfer,
+    TransferFlags, TransferId,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,6 +185,9 @@ struct Recount {
     open: BTreeMap<TransferId, Amount>,
     audit: Audit,
     last_transfer_stamp: u64,
+    memos: MemoReader,
+    /// What memos tell of limits.
+    limits: BTreeMap<AccountId, Amount>,
 }
 
 const FAULTS_MAX: usize = 1_000;
@@ -214,8 +218,24 @@ impl Recount {
         self.compare(book)
     }
 
+    /// Takes the next record of a memo.
+    fn memo(&mut self, record: &Transfer) {
+        let Piece::Whole(memo) = self.memos.take(record) else { return };
+        match memo.applied() {
+            Ok(Applied::Limit(change)) => {
+                self.limits.insert(change.account_id, change.limit);
+            }
+            Ok(Applied::Loans(_) | Applied::File(_)) => {}
+            Err(words) => self.fault(format!("the memo of {}: {words}", memo.stamp)),
+        }
+    }
+
     /// Takes the next record.
     fn record(&mut self, record: &Transfer, book: &Book) {
+        if record.flags.contains(TransferFlags::MEMO) {
+            self.memo(record);
+            return;
+        }
         if record.flags.contains(TransferFlags::BURNED) {
             self.audit.burned_ids += 1;
             return;
@@ -288,6 +308,15 @@ impl Recount {
                     "account {}: the book says {:?}, its entries add up to {counted:?}",
                     account.id,
                     account.balances()
+                );
+                self.fault(words);
+            }
+            let told = self.limits.get(&account.id).copied().unwrap_or_default();
+            if told != book.accounts().limit(slot) {
+                let words = format!(
+                    "account {}: its limit is {}, history tells {told}",
+                    account.id,
+                    book.accounts().limit(slot)
                 );
                 self.fault(words);
             }

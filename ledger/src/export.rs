@@ -3,7 +3,7 @@
 //! **Invariants.** One moment: what is posted after the export began is not in it. Memory is bounded by a block and
 //! the young records. A damaged piece is told as a fault in its place, and the export goes on behind it.
 //!
-//! Every record but the marks of burned ids: transfers, posts, voids, expiries. So posted amounts add up to the trial
+//! Every record but the marks of burned ids and memos: transfers, posts, voids, expiries. So posted amounts add up to the trial
 //! balance, and pendings less what ended them to what is reserved. Tested in `ledger/tests/export.rs` and, through
 //! other tools, by `ops/export/check`.
 
@@ -44,7 +44,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Of a record that is no burned id.
+    /// Of a record that is no burned id and no memo.
     pub fn of(record: &Transfer) -> Self {
         let has = |flag| record.flags.contains(flag);
         if has(TransferFlags::EXPIRY) {
@@ -247,7 +247,7 @@ impl<'a> Export<'a> {
             Period::All | Period::Stamps { .. } | Period::Booked { .. } => true,
         };
         is_valued
-            && !record.flags.contains(TransferFlags::BURNED)
+            && !record.flags.intersects(TransferFlags::BURNED.with(TransferFlags::MEMO))
             && record.timestamp >= self.first
             && (ledgers.is_empty() || ledgers.contains(&record.ledger))
             && (accounts.is_empty()

@@ -1,24 +1,31 @@
-//! The change feed: every account that was opened and every record of the journal, in order, from any point on.
+//! The change feed: every applied command, in order, from any point of history on.
 //!
-//! A record is a transfer (a plain one, a reservation, a post, a void, a posting of a loan event or of day-end), an
-//! expiry, or the mark of a refused id. The feed is pulled: a page, and the position where the next one begins. Who
+//! Told are accounts as they are opened, and the records of the journal: a transfer (a plain one, a reservation, a post, a
+//! void, a posting of a loan event or of day-end), an expiry, the mark of a refused id, and the memos of what moves no
+//! money: limits, products, loan events beyond paying out and repaying, business dates, orders to the registry of payment
+//! files. The feed is pulled: a page, and the position where the next one begins. Who
 //! keeps the position after having dealt with the page gets every change at least once, whatever breaks.
 //!
 //! A position counts what lies before it: accounts and records. The journal and the order of accounts are the same on
 //! every replica, so a position outlives the node that gave it. It bears the stamp of its last record: a ledger that has
-//! another record there refuses it. Accounts and records are merged by their stamps.
+//! another record there refuses it. Accounts and records are merged by their stamps. A memo takes several records and is
+//! told with its last one; no page ends within one.
 //!
 //! **Invariants.** Pages laid end to end tell every change once. What a filter leaves out still moves the position on. A
 //! damaged piece is named as a gap, with the records that are missing, and the feed goes on behind it.
 //!
-//! Limits: [`CHANGES_MAX`] changes a page, and [`LOOKED_AT_MAX`] looked at. Not told: changes of limits, products, and
-//! loan events that post nothing. Tested in `ledger/tests/history`.
+//! Limits: [`CHANGES_MAX`] changes a page, and [`LOOKED_AT_MAX`] looked at. Paying out and repaying are told by their
+//! transfers, which bear the event's id, loan, act, day and amount; terms that a loan was given beyond its product's are
+//! with the loan. Tested in `ledger/tests/history`.
 
 use crate::fault::{Answer, Fault, words};
 use crate::past::Past;
 use fen_book::loan::control::product_bits;
 use fen_book::loan::product::ProductId;
-use fen_book::{Account, AccountFlags, AccountId, AccountSlot, Book, RecordNumber, Stamp, Transfer};
+use fen_book::memo::{MEMO_RECORDS_MAX, Memo, MemoReader, Piece};
+use fen_book::{
+    Account, AccountFlags, AccountId, AccountSlot, Book, RecordNumber, Stamp, Transfer, TransferFlags,
+};
 use fen_store::journal::Journal;
 use std::fmt;
 use std::ops::Range;
@@ -79,8 +86,11 @@ pub struct FeedAsked {
     pub product: Option<ProductId>,
 }
 
+// What the book shows of the young records holds any memo whole, so a page that begins with one can tell it.
+const _: () = assert!(MEMO_RECORDS_MAX < 8_189, "a memo fits a page");
+
 /// What changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// An account was opened; shown as it was then, with nothing on it.
     Opened(Account),
@@ -90,6 +100,8 @@ pub enum Change {
     Expired(Transfer),
     /// A refused transfer's id is spent.
     Burned(Transfer),
+    /// A command was applied that moved no money.
+    Applied(Memo),
 }
 
 /// A stretch of the journal that could not be read.
@@ -132,6 +144,12 @@ impl FeedAsked {
                 is_of(product, record.debit_account_id) || is_of(product, record.credit_account_id)
             })
     }
+
+    fn wants_memo(&self, memo: &Memo) -> bool {
+        self.ledger.is_none_or(|ledger| ledger == memo.ledger.get())
+            && self.code.is_none_or(|code| code == memo.code.get())
+            && self.product.is_none_or(|product| product == memo.product_id)
+    }
 }
 
 /// Whether an account is a control account of a product.
@@ -141,7 +159,6 @@ fn is_of(product: ProductId, id: AccountId) -> bool {
 }
 
 fn change(record: Transfer) -> Change {
-    use fen_book::TransferFlags;
     if record.flags.contains(TransferFlags::BURNED) {
         Change::Burned(record)
     } else if record.flags.contains(TransferFlags::EXPIRY) {
@@ -217,6 +234,9 @@ struct Page {
     accounts_are_all: bool,
     told: FeedPage,
     looked_at: u64,
+    memos: MemoReader,
+    /// Where the memo begins that is being read.
+    memo_from: FeedPosition,
 }
 
 impl Page {
@@ -249,6 +269,10 @@ impl Page {
 
     /// Tells a record. `false` where the page is full before it is told.
     fn take(&mut self, number: u64, record: Transfer) -> bool {
+        if record.flags.contains(TransferFlags::MEMO) {
+            return self.take_memo(number, &record);
+        }
+        self.end_memo();
         if !self.take_accounts(record.timestamp) || self.is_full() {
             return false;
         }
@@ -259,6 +283,51 @@ impl Page {
             self.told.changes.push((*next, change(record)));
         }
         true
+    }
+
+    /// Takes a record of a memo, and tells the memo with its last one. `false` where the page is full before it begins.
+    fn take_memo(&mut self, number: u64, record: &Transfer) -> bool {
+        if !record.code.is_zero() {
+            self.end_memo();
+            // It bears the stamp of the transfer before it; its own tells which accounts were open.
+            let behind = Stamp::new(record.user_data_64.saturating_add(1));
+            if !self.take_accounts(behind) || self.is_full() {
+                return false;
+            }
+            self.memo_from = self.told.next;
+        }
+        let next = &mut self.told.next;
+        (next.records, next.stamp) = (number + 1, record.timestamp);
+        self.looked_at += 1;
+        match self.memos.take(record) {
+            Piece::Whole(memo) if self.asked.wants_memo(&memo) => {
+                self.told.changes.push((self.told.next, Change::Applied(memo)));
+            }
+            Piece::Part | Piece::Whole(_) => {}
+            Piece::Stray => self.note_stray(number..number + 1),
+        }
+        true
+    }
+
+    /// What of a memo was read is told as missing where the rest of it is.
+    fn end_memo(&mut self) {
+        if self.memos.is_within() {
+            self.memos.lose();
+            self.note_stray(self.memo_from.records..self.told.next.records);
+        }
+    }
+
+    /// Notes records of a memo that cannot be told, as the rest of it is missing.
+    fn note_stray(&mut self, missing: Range<u64>) {
+        let records = RecordNumber::new(missing.start)..RecordNumber::new(missing.end);
+        match self.told.gaps.last_mut() {
+            Some(gap) if gap.records.end == records.start => gap.records.end = records.end,
+            Some(gap) if gap.records.start == records.end => gap.records.start = records.start,
+            _ => {
+                let reason = Arc::from("the rest of what they tell is missing");
+                self.told.gaps.push(Gap { records, reason });
+            }
+        }
     }
 
     /// Tells what is sealed, up to the first young record. `false` where the page is full before.
@@ -287,6 +356,7 @@ impl Page {
 
     fn note_gap(&mut self, missing: Range<u64>, reason: Option<Arc<str>>) {
         if let Some(reason) = reason.filter(|_| !missing.is_empty()) {
+            self.end_memo();
             let records = RecordNumber::new(missing.start)..RecordNumber::new(missing.end);
             self.told.gaps.push(Gap { records, reason });
         }
@@ -315,6 +385,8 @@ fn finish(journal: Option<&Journal>, near: Near, asked: &FeedAsked) -> Answer<Fe
         accounts_are_all,
         told: FeedPage { next: from, ..FeedPage::default() },
         looked_at: 0,
+        memos: MemoReader::default(),
+        memo_from: from,
     };
     let reached = match journal.filter(|_| from.records < near.first_young) {
         Some(journal) => page.take_sealed(journal, near.first_young),
@@ -322,6 +394,10 @@ fn finish(journal: Option<&Journal>, near: Near, asked: &FeedAsked) -> Answer<Fe
     };
     let begin = page.told.next.records;
     let told = reached && (begin..).zip(near.young).all(|(number, record)| page.take(number, record));
+    if page.memos.is_within() {
+        // The book showed no more of it: the next page begins with it.
+        page.told.next = page.memo_from;
+    }
     let told = told && page.told.next.records == records && page.take_accounts(Stamp::MAX);
     let mut page = page.told;
     page.is_end = told && page.next.accounts == accounts;

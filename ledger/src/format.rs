@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The format that this release writes, and the newest that it reads.
-const VERSION: u32 = 1;
+/// The format that this release writes, and the only one that it reads: what an older one has in its log would give
+/// another journal today, as the journal tells more since.
+const VERSION: u32 = 2;
 const NAME: &str = "FORMAT";
 const SIZE_MAX: u64 = 4096;
 
@@ -44,7 +45,14 @@ fn parse(text: &str) -> Answer<Format> {
         return Err(open_fault(&"its FORMAT file is not one of Fen's: is this the right directory?"));
     };
     match version.trim().parse::<u32>() {
-        Ok(version) if version <= VERSION => {}
+        Ok(VERSION) => {}
+        Ok(version) if version < VERSION => {
+            let text = format!(
+                "it has format {version}, of an older release than this one, which reads {VERSION}: export it with the \
+                 release that wrote it (fen export), and import that"
+            );
+            return Err(open_fault(&text));
+        }
         Ok(version) => {
             let text =
                 format!("it has format {version}, this release knows up to {VERSION}: use a newer release");

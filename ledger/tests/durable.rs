@@ -150,4 +150,11 @@ fn a_directory_is_one_ledgers() {
         "{:?}",
         newer.err()
     );
+    std::fs::write(directory.path().join("FORMAT"), "fen ledger, format 1\nidentity 1\n").unwrap();
+    let older = Ledger::open(directory.path());
+    assert!(
+        matches!(&older, Err(Fault::Open(words)) if words.contains("format 1, of an older release")),
+        "{:?}",
+        older.err()
+    );
 }

@@ -16,7 +16,8 @@ use fen_store::disk::{OpenFault, RealDisk};
 use std::path::Path;
 use std::time::Duration;
 
-/// Prints what happened since a position as NDJSON: accounts opened, transfers, expiries, spent ids.
+/// Prints what happened since a position as NDJSON: accounts opened, transfers, expiries, spent ids, and every applied
+/// command that moves no money: limits, products, loan events, business dates, orders of payment files.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   fen feed --data ./books                          all of history
@@ -28,7 +29,9 @@ Of a data directory --follow tells what is new whenever nobody else holds the di
 cluster each shard's changes come in its own order; a position names every shard's. Where a node goes away in
 mid-stream, the next one goes on behind the last page.
 
-Every line is {\"position\", \"change\", \"account\" or \"transfer\"}; changes are opened, transfer, expired and burned.
+Every line is {\"position\", \"change\", \"account\", \"transfer\" or \"command\"}; changes are opened, transfer, expired,
+burned and applied. A command bears the op and the fields that fen exec takes it by, and in \"encoded\" all of it as the
+log keeps it, in hex. What pays out or repays is told by its transfers.
 A piece of history that cannot be read is a line {\"position\", \"gap\"} with the records that are missing, and the
 feed goes on behind it; the command then exits 1.")]
 pub(crate) struct Arguments {

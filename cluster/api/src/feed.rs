@@ -3,6 +3,8 @@
 use crate::client::{Client, ledger, worth_asking_again};
 use crate::fault::ClientFault;
 use crate::{records, wire};
+use fen_book::memo::Memo;
+use fen_book::{BusinessDate, Code, LedgerCode, Stamp};
 use fen_ledger::feed::Gap;
 use fen_ledger::{Change, FeedAsked, FeedPage, FeedPosition};
 use tonic::Streaming;
@@ -34,6 +36,7 @@ pub fn feed_page_message(shard: u32, page: &FeedPage) -> wire::FeedPage {
             Change::Transfer(record) => What::Transfer(records::transfer_message(record)),
             Change::Expired(record) => What::Expired(records::transfer_message(record)),
             Change::Burned(record) => What::Burned(records::transfer_message(record)),
+            Change::Applied(memo) => What::Applied(memo_message(memo)),
         }),
     };
     let gap = |gap: &Gap| wire::Gap {
@@ -50,6 +53,31 @@ pub fn feed_page_message(shard: u32, page: &FeedPage) -> wire::FeedPage {
     }
 }
 
+fn memo_message(memo: &Memo) -> wire::Applied {
+    wire::Applied {
+        code: u32::from(memo.code.get()),
+        ledger: memo.ledger.get(),
+        about: records::halves(memo.about),
+        product_id: records::halves(memo.product_id),
+        day: memo.day.get(),
+        timestamp: memo.stamp.get(),
+        command: memo.body.clone(),
+    }
+}
+
+fn memo_of(message: &wire::Applied) -> Result<Memo, String> {
+    let code = u16::try_from(message.code).map_err(|_| "code: the largest is 65535".to_owned())?;
+    Ok(Memo {
+        code: Code::new(code),
+        ledger: LedgerCode::new(message.ledger),
+        about: records::wide(message.about),
+        product_id: records::wide(message.product_id),
+        day: BusinessDate::new(message.day),
+        stamp: Stamp::new(message.timestamp),
+        body: message.command.clone(),
+    })
+}
+
 /// What changed, from its message; `None` where a newer release tells of something else.
 pub fn change(message: &wire::Change) -> Result<Option<Change>, String> {
     use wire::change::What;
@@ -59,6 +87,7 @@ pub fn change(message: &wire::Change) -> Result<Option<Change>, String> {
         What::Transfer(record) => Change::Transfer(records::transfer(record)?),
         What::Expired(record) => Change::Expired(records::transfer(record)?),
         What::Burned(record) => Change::Burned(records::transfer(record)?),
+        What::Applied(memo) => Change::Applied(memo_of(memo)?),
     }))
 }
 
@@ -119,11 +148,20 @@ mod tests {
             Change::Transfer(record),
             Change::Expired(record),
             Change::Burned(record),
+            Change::Applied(Memo {
+                code: Code::new(9_302),
+                ledger: LedgerCode::new(156),
+                about: u128::MAX,
+                product_id: 0,
+                day: BusinessDate::new(-1),
+                stamp: Stamp::new(7),
+                body: vec![1, 2, 3],
+            }),
         ];
         let position: FeedPosition = "3.2.1".parse().unwrap();
         let gap = Gap { records: RecordNumber::new(4)..RecordNumber::new(6), reason: "gone".into() };
         let page = FeedPage {
-            changes: changes.iter().map(|change| (position, *change)).collect(),
+            changes: changes.iter().map(|change| (position, change.clone())).collect(),
             next: position,
             is_end: true,
             gaps: vec![gap],

@@ -6,7 +6,7 @@ use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The version of frames and messages. A node answers only its own and refuses the rest by name.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 const HELLO_BYTES: usize = 36;
 
 /// Names a node for ever: a wiped node comes back under a new one.

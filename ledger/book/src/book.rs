@@ -10,7 +10,7 @@
 
 use crate::accounts::Accounts;
 use crate::batch::{AccountBatch, OpeningBatch, ReceiptBatch, TransferBatch, run};
-use crate::batches::{BatchOrder, BatchReply, Batches};
+use crate::batches::{BatchOrder, BatchReply, BatchStatus, Batches};
 use crate::command::{Command, Reply};
 use crate::loan::control::Leg;
 use crate::loan::loans::Loans;
@@ -97,7 +97,11 @@ impl Book {
     /// Takes an order to the registry.
     fn take_batch(&mut self, body: &[u8], stamp: Stamp) -> BatchReply {
         let order = BatchOrder::decode(body).expect("the log takes orders to the registry that decode");
-        self.batches.take(&order, stamp)
+        let reply = self.batches.take(&order, stamp);
+        if reply.outcome.status == BatchStatus::Created {
+            self.tell_file(&order, stamp);
+        }
+        reply
     }
 
     /// Ends every pending transfer that has lapsed at `now`.

@@ -95,7 +95,7 @@ pub struct TablePage {
 }
 
 /// The version of what tables and header hold. It rises with every change that an earlier release would read wrongly.
-pub const IMAGE_VERSION: u32 = 2;
+pub const IMAGE_VERSION: u32 = 3;
 
 /// Counts and clocks of a frozen book.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -1,9 +1,9 @@
 //! The young end of the journal: applied transfers that are not yet sealed into a segment.
 //!
 //! The journal is one sequence of 128-byte records in the order of applying: transfers, marks of burned ids
-//! ([`TransferFlags::BURNED`](crate::TransferFlags::BURNED): `id` and a stamp, all else zero) and expiries
+//! ([`TransferFlags::BURNED`](crate::TransferFlags::BURNED): `id` and a stamp, all else zero), expiries
 //! ([`TransferFlags::EXPIRY`](crate::TransferFlags::EXPIRY): `pending_id`, accounts, amount, ledger and code of
-//! the pending transfer, `id` zero). Stamps never fall along it; a transfer's stamp is above every earlier
+//! the pending transfer, `id` zero), and [memos](crate::memo) of commands that move no money. Stamps never fall along it; a transfer's stamp is above every earlier
 //! transfer's.
 //!
 //! It is cut into chunks of exactly [`CHUNK_RECORDS`], so every replica cuts alike. A full chunk is handed to the

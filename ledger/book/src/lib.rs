@@ -24,6 +24,7 @@ pub mod journal;
 mod limits;
 pub mod loan;
 mod look_ahead;
+pub mod memo;
 pub mod opening;
 pub mod pages;
 pub mod pendings;

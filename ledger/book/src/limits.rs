@@ -29,6 +29,7 @@ impl Book {
             let status = match self.plan_limit(event) {
                 Ok(slot) => {
                     self.accounts.set_limit(slot, event.limit);
+                    self.tell_limit(event.account_id, event.limit, timestamp);
                     SetLimitStatus::Set
                 }
                 Err(status) => status,

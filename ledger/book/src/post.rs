@@ -16,6 +16,7 @@ impl Book {
         let slot = self.accounts.open(plan.account);
         if !plan.limit.is_zero() {
             self.accounts.set_limit(slot, plan.limit);
+            self.tell_limit(plan.account.id, plan.limit, plan.account.timestamp);
         }
     }
 

@@ -29,6 +29,8 @@ impl TransferFlags {
     pub const CLOSING_CREDIT: Self = Self(1 << 7);
     /// Bears a stamp of its own, from the past.
     pub const IMPORTED: Self = Self(1 << 8);
+    /// Only in the journal: not a transfer but a record of a [memo](crate::memo).
+    pub const MEMO: Self = Self(1 << 13);
     /// Only in the journal: not a transfer but the mark of an id that was refused for good.
     pub const BURNED: Self = Self(1 << 14);
     /// Only in the journal: not a transfer but the expiry of the pending transfer `pending_id`.
@@ -85,8 +87,9 @@ pub struct Transfer {
 const _: () = assert!(size_of::<Transfer>() == 128 && align_of::<Transfer>() == 16);
 
 impl Transfer {
-    /// Whether this journal record is a transfer and not the mark of a burned id or of an expiry.
+    /// Whether this journal record is a transfer and not the mark of a burned id or of an expiry, or of a memo.
     pub const fn is_transfer(&self) -> bool {
-        !self.flags.intersects(TransferFlags::BURNED.with(TransferFlags::EXPIRY))
+        let others = TransferFlags::BURNED.with(TransferFlags::EXPIRY).with(TransferFlags::MEMO);
+        !self.flags.intersects(others)
     }
 }

@@ -179,7 +179,8 @@ pub struct Batches {
 }
 
 impl BatchOrder {
-    fn key(&self) -> u128 {
+    /// The file that it is about.
+    pub fn key(&self) -> u128 {
         match self {
             Self::Enter(file) => file.key,
             Self::Release { key, .. }

@@ -14,6 +14,7 @@ use crate::bank_ids::Asker;
 use crate::batch::{AccountBatch, run};
 use crate::book::Book;
 use crate::command::Outcome;
+use crate::memo::is_told_by_transfers;
 use crate::quantity::{AccountSlot, Amount, Code, Stamp, TransferId};
 use crate::recall::Recall;
 
@@ -55,6 +56,7 @@ impl Book {
         }
         let shelved = self.loans.shelve(product, &self.accounts);
         shelved.expect("a product that comes into force has its control accounts");
+        self.tell_product(product, last);
         ProductStatus::Created
     }
 
@@ -88,10 +90,16 @@ impl Book {
     ) -> Outcome<LoanStatus> {
         self.loans.complete(order);
         let planner = Planner { loans: &self.loans, accounts: &self.accounts, asker, sequence: stamp.get() };
+        let records = self.young.next_number();
         match planner.plan(order) {
             Ok(plan) => match self.post_loan(order, &plan, stamp, recall) {
                 Ok(()) => {
+                    let product_id = plan.product_id;
+                    let has_posted = self.young.next_number() > records;
                     self.enter(order, plan, stamp);
+                    if !has_posted || !is_told_by_transfers(&order.act) {
+                        self.tell_order(order, product_id, stamp);
+                    }
                     Outcome { timestamp: stamp, status: LoanStatus::Created }
                 }
                 Err(status) => {
@@ -136,9 +144,9 @@ impl Book {
 
     /// Enters an event that is posted.
     fn enter(&mut self, order: &LoanOrder, plan: LoanPlan, stamp: Stamp) {
+        self.begin_day(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
         let Self { loans, accounts, .. } = self;
         loans.business_date = Some(plan.today);
-        loans.days.begin(plan.today, Stamp::new(stamp.get().saturating_sub(STAMPS_PER_EVENT)));
         let shelf = loans.products.get_mut(&plan.product_id).expect("a plan knows the product");
         shelf.posted.add(&accrued(plan.accrued));
         shelf.accruals.posted += plan.accrued;

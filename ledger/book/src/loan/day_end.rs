@@ -102,12 +102,12 @@ impl Book {
             if self.loans.first_wake().is_none_or(|next| next > day) {
                 room = room.saturating_sub(self.accrue(day, &mut stamp, recall));
                 self.loans.business_date = Some(day.max(self.loans.today()));
-                self.loans.days.begin(day, stamp);
+                self.begin_day(day, stamp);
             }
         }
         assert!(stamp <= last, "a chunk keeps within its stamps");
         self.loans.business_date = Some(target);
-        self.loans.days.begin(target, last);
+        self.begin_day(target, last);
         answer(self, LoanStatus::Created, true, loans)
     }
 

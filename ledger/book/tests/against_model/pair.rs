@@ -193,7 +193,7 @@ impl Pair {
         let Some(slot) = self.book.accounts().slot_of(id) else { return };
         let moves = |chunk: &Chunk| {
             let is_side = |record: &Transfer| {
-                record.flags.bits() & TransferFlags::BURNED.bits() == 0
+                !record.flags.intersects(TransferFlags::BURNED.with(TransferFlags::MEMO))
                     && (record.debit_account_id == id || record.credit_account_id == id)
             };
             chunk.records.iter().any(is_side)

@@ -33,7 +33,7 @@ fn movement(block: &Block, row: usize) -> Movement {
     let flags = block.flags(row);
     let amount = block.amount(row);
     let nothing = Movement { reserved: Amount::ZERO, released: Amount::ZERO, posted: Amount::ZERO };
-    if flags.contains(TransferFlags::BURNED) {
+    if flags.intersects(TransferFlags::BURNED.with(TransferFlags::MEMO)) {
         nothing
     } else if flags.intersects(TransferFlags::EXPIRY.with(TransferFlags::VOID_PENDING_TRANSFER)) {
         Movement { released: amount, ..nothing }

@@ -40,9 +40,9 @@ pub struct CodeFlow {
 impl CodeFlow {
     /// The flow of one transfer; `None` for what books and reserves nothing.
     pub fn of(ledger: u32, code: u16, flags: TransferFlags, amount: Amount) -> Option<Self> {
-        let ends =
-            TransferFlags::VOID_PENDING_TRANSFER.with(TransferFlags::EXPIRY).with(TransferFlags::BURNED);
-        if flags.intersects(ends) {
+        let ends = TransferFlags::VOID_PENDING_TRANSFER.with(TransferFlags::EXPIRY);
+        let others = TransferFlags::BURNED.with(TransferFlags::MEMO);
+        if flags.intersects(ends.with(others)) {
             return None;
         }
         let mut flow = Self { ledger, code, ..Self::default() };
