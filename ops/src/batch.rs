@@ -5,6 +5,7 @@
 //!
 //! **Deliberately absent.** Formats, checks and execution: they are `fen-batch`'s.
 
+mod item;
 mod place;
 mod statement;
 mod told;
@@ -38,6 +39,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
   fen batch release LOANS-2026-03 --data ./books --by bo
   fen batch status --data ./books
   fen batch result LOANS-2026-03 --data ./books --form pain.002 --out answer.xml
+  fen batch item LOANS-2026-03 E2E-77 --data ./books
   fen batch statement 1001 --from 2026-03-02 --data ./books
   fen batch statement 1001 --from 2026-03-02 --endpoint 127.0.0.1:7001 --certificates fen-dev
   fen batch submit salaries.xml --endpoint 127.0.0.1:7001 --certificates fen-dev
@@ -59,6 +61,7 @@ enum Command {
     Cancel(Decide),
     Run(RunDue),
     Statement(statement::Arguments),
+    Item(item::Arguments),
 }
 
 /// Check a file as if it were submitted, and do nothing.
@@ -216,6 +219,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<Exit, Failure> {
         }
         Command::Run(arguments) => run_due(arguments, json),
         Command::Statement(arguments) => statement::run(arguments),
+        Command::Item(arguments) => item::run(arguments, json),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 use crate::faults::open_existing;
 use crate::reach::Reach;
 use clap::Args;
-use fen_book::{AccountId, BusinessDate, Position, Transfer};
+use fen_book::{AccountId, BusinessDate, Position, Transfer, TransferId};
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
 use fen_ledger::{
     Account, AccountFilter, AccountSearch, Direction, LoanId, Period, Statement, StatementAsked,
@@ -26,6 +26,8 @@ pub(crate) trait Desk {
     fn position(&self, id: AccountId) -> Result<Option<Position>, Failure>;
     /// An account.
     fn account(&self, id: AccountId) -> Result<Option<Account>, Failure>;
+    /// A transfer, however old.
+    fn transfer(&self, id: TransferId) -> Result<Option<Transfer>, Failure>;
     /// An account's transfers that pass a filter.
     fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure>;
     /// A page of an account's statement, and the cursor of the next one; `after` is the cursor of this one.

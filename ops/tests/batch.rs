@@ -142,6 +142,17 @@ fn a_file_of_loans_is_disbursed_once_and_answered() {
             "L-1 0.00 RJCT DU04"
         ]
     );
+    let (exit, item) = bank.batch(&["item", "LOANS-1", "L-3"]);
+    assert_eq!(
+        (exit, &item[0]["event"], &item[0]["found"]),
+        (0, &json!("disbursed"), &json!(true)),
+        "{item:?}"
+    );
+    assert_eq!((&item[0]["loan_id"], &item[0]["transfer"]["amount"]), (&json!("103"), &json!("200000")));
+    assert_eq!(item[0]["transfer"]["id"], item[0]["id"]);
+    let (exit, item) = bank.batch(&["item", "LOANS-1", "L-2"]);
+    assert_eq!((exit, &item[0]["found"], &item[0]["transfer"]), (1, &json!(false), &Value::Null), "{item:?}");
+    assert!(bank.refusal(&["item", "LOANS-9", "L-2"]).contains("no file with the message id 'LOANS-9'"));
     let report = bank.result("LOANS-1", "pain.002");
     for line in [
         "<GrpSts>PART</GrpSts>",

@@ -4,7 +4,7 @@ use super::{Chunk, Desk, Page};
 use crate::exit::Failure;
 use crate::reach::{self, Reach};
 use fen_api::{Client, ClientFault};
-use fen_book::{AccountId, BusinessDate, Position, Transfer};
+use fen_book::{AccountId, BusinessDate, Position, Transfer, TransferId};
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
 use fen_ledger::{
     Account, AccountFilter, AccountSearch, Direction, LoanCommand, LoanId, Period, StatementAsked,
@@ -42,6 +42,10 @@ impl Desk for ClusterDesk {
 
     fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {
         self.hear(self.client.lookup_accounts(&[id])).map(|mut found| found.pop().flatten())
+    }
+
+    fn transfer(&self, id: TransferId) -> Result<Option<Transfer>, Failure> {
+        self.hear(self.client.lookup_transfers(&[id])).map(|mut found| found.pop().flatten())
     }
 
     fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure> {

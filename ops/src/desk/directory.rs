@@ -4,7 +4,7 @@ use super::{Chunk, Desk, Page};
 use crate::exit::Failure;
 use crate::faults::{open_existing, refused_or_broken};
 use fen_book::loan::status::LoanStatus;
-use fen_book::{AccountId, BusinessDate, Position, Transfer};
+use fen_book::{AccountId, BusinessDate, Position, Transfer, TransferId};
 use fen_json::reply::Answer as _;
 use fen_ledger::reports::{DayEndStatus, Portfolio, TrialBalanceLine};
 use fen_ledger::search::{self, Bounds};
@@ -63,6 +63,10 @@ impl Desk for DirectoryDesk {
 
     fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {
         heard(self.ledger.lookup_accounts(&[id])).map(|mut found| found.pop().flatten())
+    }
+
+    fn transfer(&self, id: TransferId) -> Result<Option<Transfer>, Failure> {
+        heard(self.ledger.lookup_transfers(&[id])).map(|mut found| found.pop().flatten())
     }
 
     fn transfers(&self, filter: &AccountFilter) -> Result<Vec<Transfer>, Failure> {
