@@ -1,4 +1,4 @@
-//! What the core ledger's hardware costs for an account and a year, from a measured report and a file of prices.
+//! What the core ledger's hardware costs for an account and a year, from a capacity model and a file of prices.
 //!
 //! Three resources carry an account: memory (its record and index on every replica), disk (its transfers, kept for
 //! years), processor (its transfers at the busiest hour). Nodes are bought whole and alike, so the dearest of the
@@ -9,8 +9,9 @@
 //! Deliberately absent: all other layers of a bank's IT. They are listed with the result, so that nobody takes the one
 //! for the whole.
 
+use crate::capacity::{Capacity, Line};
 use crate::fault::{Fault, Run};
-use crate::measure::{figure, ratio};
+use crate::measure::ratio;
 use crate::report::Report;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -79,9 +80,12 @@ pub struct Usage {
     pub retention_years: f64,
     /// The share of a node's memory and processors that is planned for.
     pub fill: f64,
-    /// What the operating system and the program need of a node's memory, in gibibytes.
+    /// What the operating system needs of a node's memory, in gibibytes; the program's own is measured.
     pub reserved_gibibytes: f64,
-    /// Processor time of a transfer beside that of the measured run: gateway, consensus, encryption, as a multiple.
+    /// Shards that a node holds a replica of.
+    pub shards_per_node: f64,
+    /// Processor time of a transfer beside that of a run of one node: gateway, consensus, encryption, as a multiple.
+    /// Runs of several replicas have it in.
     pub processor_overhead: f64,
 }
 
@@ -95,38 +99,9 @@ impl Default for Usage {
             retention_years: 5.0,
             fill: 0.6,
             reserved_gibibytes: 2.0,
+            shards_per_node: 8.0,
             processor_overhead: 3.0,
         }
-    }
-}
-
-/// What the measured run says about one account and one transfer.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct Measured {
-    /// Memory of an account on one replica.
-    pub memory_bytes_per_account: f64,
-    /// Disk of a transfer on one replica.
-    pub disk_bytes_per_transfer: f64,
-    /// Processor seconds of a transfer on one replica.
-    pub cpu_seconds_per_transfer: f64,
-}
-
-impl Measured {
-    /// From a report.
-    ///
-    /// # Errors
-    /// The report is not of a verified release run with transfers.
-    pub fn of(report: &Report) -> Run<Self> {
-        if !report.verified || report.per_second.is_none() || report.done == 0 || report.cpu_seconds <= 0.0 {
-            let words = "the report is not of a verified run of a release build with a rate; \
-                         make one with `fen bench transfers --accounts 1000000 --json`";
-            return Err(Fault::Parameter(words.to_owned()));
-        }
-        Ok(Self {
-            memory_bytes_per_account: report.rss_bytes_per_account,
-            disk_bytes_per_transfer: report.disk_bytes_per_record,
-            cpu_seconds_per_transfer: report.cpu_seconds / figure(report.done),
-        })
     }
 }
 
@@ -147,6 +122,8 @@ pub struct Cost {
     pub nodes_for_memory: f64,
     /// Nodes that the busiest hour asks for.
     pub nodes_for_processor: f64,
+    /// Nodes on whose own disks all history would have room; what is missing is bought by the gigabyte.
+    pub nodes_for_disk: f64,
     /// Accounts on a node, replicas counted.
     pub accounts_per_node: f64,
     /// Transfers a second, on average.
@@ -161,27 +138,36 @@ const GIBIBYTE: f64 = 1_073_741_824.0;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 const DAYS_PER_YEAR: f64 = 365.0;
 
-/// A transfer's bytes on the wire to each further replica: the record of 128 bytes and its share of the framing.
+/// A transfer's bytes on the wire to each further replica, where no run has measured them: the record of 128 bytes and
+/// its share of the framing.
 const WIRE_BYTES: f64 = 130.0;
 
 /// Reckons the cost.
-pub fn cost(measured: &Measured, prices: &Prices) -> Cost {
+pub fn cost(capacity: &Capacity, prices: &Prices) -> Cost {
     let (usage, node) = (&prices.usage, &prices.node);
     let mean_per_second = usage.accounts * usage.transfers_per_account_day / SECONDS_PER_DAY;
     let peak_per_second = mean_per_second * usage.peak_over_mean;
-    let memory = usage.accounts * usage.replicas * measured.memory_bytes_per_account;
-    let memory_of_a_node = (node.memory_gibibytes - usage.reserved_gibibytes) * GIBIBYTE * usage.fill;
+    let memory = usage.accounts * usage.replicas * capacity.memory_per_account.mean;
+    let taken = usage.reserved_gibibytes * GIBIBYTE + capacity.memory_of_node.at(usage.shards_per_node);
+    let memory_of_a_node = (node.memory_gibibytes * GIBIBYTE - taken).max(0.0) * usage.fill;
     let nodes_for_memory = ratio(memory, memory_of_a_node);
-    let work =
-        peak_per_second * usage.replicas * measured.cpu_seconds_per_transfer * usage.processor_overhead;
-    let nodes_for_processor = ratio(work, node.processors * usage.fill);
+    let overhead = if capacity.is_replicated { 1.0 } else { usage.processor_overhead };
+    let cpu = capacity.cpu_per_transfer.at(usage.shards_per_node) * overhead;
+    let nodes_for_processor = ratio(peak_per_second * usage.replicas * cpu, node.processors * usage.fill);
     // A replica is a machine of its own, and nobody sells a part of one.
     let nodes = nodes_for_memory.max(nodes_for_processor).ceil().max(usage.replicas);
     let transfers_a_year = usage.accounts * usage.transfers_per_account_day * DAYS_PER_YEAR;
     let kept = transfers_a_year * usage.retention_years;
-    let disk_gigabytes = kept * measured.disk_bytes_per_transfer * usage.replicas / 1e9;
-    let bought = (disk_gigabytes - nodes * node.disk_gigabytes).max(0.0);
-    let wire = transfers_a_year * WIRE_BYTES * (usage.replicas - 1.0).max(0.0) / 1e9;
+    let disk_gigabytes = kept * capacity.disk_per_transfer.mean * usage.replicas / 1e9;
+    let disk_of_a_node =
+        (node.disk_gigabytes - capacity.disk_of_node.at(usage.shards_per_node) / 1e9).max(0.0);
+    let nodes_for_disk = ratio(disk_gigabytes, disk_of_a_node);
+    let bought = (disk_gigabytes - nodes * disk_of_a_node).max(0.0);
+    let sent = match capacity.network_per_transfer.mean {
+        measured if measured > 0.0 => measured,
+        _ => WIRE_BYTES * (usage.replicas - 1.0).max(0.0),
+    };
+    let wire = transfers_a_year * sent / 1e9;
     let per_account = |yuan: f64| ratio(yuan, usage.accounts);
     let nodes_yuan = per_account(nodes * node.yuan_per_year);
     let disk_yuan = per_account(bought * prices.disk_yuan_per_gigabyte_month * 12.0);
@@ -194,11 +180,56 @@ pub fn cost(measured: &Measured, prices: &Prices) -> Cost {
         nodes,
         nodes_for_memory,
         nodes_for_processor,
+        nodes_for_disk,
         accounts_per_node: ratio(usage.accounts, nodes),
         mean_per_second,
         peak_per_second,
         disk_gigabytes,
     }
+}
+
+/// A bank of some size on such nodes, and what asks for the most of them.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Scale {
+    /// Its accounts.
+    pub accounts: f64,
+    /// Nodes, all replicas.
+    pub nodes: f64,
+    /// For each million accounts.
+    pub nodes_per_million: f64,
+    /// Shards, where each node holds as many as it may.
+    pub shards: f64,
+    /// What is used up first.
+    pub first: &'static str,
+    /// Nodes that this asks for.
+    pub nodes_for_first: f64,
+    /// Yuan per account and year.
+    pub yuan_per_account_year: f64,
+}
+
+/// The same bank with 10 million, 100 million and a billion accounts.
+pub fn scales(capacity: &Capacity, prices: &Prices) -> Vec<Scale> {
+    let of = |accounts: f64| {
+        let usage = Usage { accounts, ..prices.usage.clone() };
+        let cost = cost(capacity, &Prices { usage, ..prices.clone() });
+        let asked = [
+            ("memory", cost.nodes_for_memory),
+            ("processor", cost.nodes_for_processor),
+            ("disk", cost.nodes_for_disk),
+        ];
+        let (first, nodes_for_first) =
+            asked.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)).unwrap_or(("nothing", 0.0));
+        Scale {
+            accounts,
+            nodes: cost.nodes,
+            nodes_per_million: ratio(cost.nodes, accounts / 1e6),
+            shards: (cost.nodes * prices.usage.shards_per_node / prices.usage.replicas).floor(),
+            first,
+            nodes_for_first,
+            yuan_per_account_year: cost.yuan_per_account_year,
+        }
+    };
+    [1e7, 1e8, 1e9].map(of).to_vec()
 }
 
 /// An assumption, and the result if it were twice as large.
@@ -213,20 +244,25 @@ pub struct Assumption {
 }
 
 /// A figure that can be doubled.
-type Doubler = fn(&mut Measured, &mut Prices);
+type Doubler = fn(&mut Capacity, &mut Prices);
+
+fn twice(line: Line) -> Line {
+    Line { base: line.base * 2.0, each_shard: line.each_shard * 2.0, ..line }
+}
 
 /// Every figure that goes in, with its weight.
-pub fn assumptions(measured: &Measured, prices: &Prices) -> Vec<Assumption> {
+pub fn assumptions(capacity: &Capacity, prices: &Prices) -> Vec<Assumption> {
     let usage = &prices.usage;
-    let all: [(&'static str, f64, Doubler); 14] = [
-        ("measured: memory bytes per account", measured.memory_bytes_per_account, |m, _| {
-            m.memory_bytes_per_account *= 2.0;
+    let cpu = capacity.cpu_per_transfer.at(usage.shards_per_node) * 1e6;
+    let mut all: Vec<(&'static str, f64, Doubler)> = vec![
+        ("measured: memory bytes per account", capacity.memory_per_account.mean, |m, _| {
+            m.memory_per_account = m.memory_per_account.times(2.0);
         }),
-        ("measured: disk bytes per transfer", measured.disk_bytes_per_transfer, |m, _| {
-            m.disk_bytes_per_transfer *= 2.0;
+        ("measured: disk bytes per transfer", capacity.disk_per_transfer.mean, |m, _| {
+            m.disk_per_transfer = m.disk_per_transfer.times(2.0);
         }),
-        ("measured: processor microseconds per transfer", measured.cpu_seconds_per_transfer * 1e6, |m, _| {
-            m.cpu_seconds_per_transfer *= 2.0;
+        ("measured: processor microseconds per transfer and replica", cpu, |m, _| {
+            m.cpu_per_transfer = twice(m.cpu_per_transfer);
         }),
         ("price: node, yuan per year", prices.node.yuan_per_year, |_, p| p.node.yuan_per_year *= 2.0),
         ("price: disk, yuan per gigabyte and month", prices.disk_yuan_per_gigabyte_month, |_, p| {
@@ -244,15 +280,18 @@ pub fn assumptions(measured: &Measured, prices: &Prices) -> Vec<Assumption> {
         ("usage: busiest hour over mean", usage.peak_over_mean, |_, p| p.usage.peak_over_mean *= 2.0),
         ("usage: replicas", usage.replicas, |_, p| p.usage.replicas *= 2.0),
         ("usage: retention, years", usage.retention_years, |_, p| p.usage.retention_years *= 2.0),
-        ("usage: processor overhead beside the measured run", usage.processor_overhead, |_, p| {
-            p.usage.processor_overhead *= 2.0;
-        }),
+        ("usage: shards on a node", usage.shards_per_node, |_, p| p.usage.shards_per_node *= 2.0),
     ];
+    if !capacity.is_replicated {
+        all.push(("usage: processor overhead beside one node", usage.processor_overhead, |_, p| {
+            p.usage.processor_overhead *= 2.0;
+        }));
+    }
     all.into_iter()
         .map(|(name, value, double)| {
-            let (mut measured, mut prices) = (*measured, prices.clone());
-            double(&mut measured, &mut prices);
-            Assumption { name, value, doubled: cost(&measured, &prices).yuan_per_account_year }
+            let (mut capacity, mut prices) = (capacity.clone(), prices.clone());
+            double(&mut capacity, &mut prices);
+            Assumption { name, value, doubled: cost(&capacity, &prices).yuan_per_account_year }
         })
         .collect()
 }
@@ -304,6 +343,7 @@ pub fn read_report(path: &Path) -> Run<Report> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::Mean;
 
     fn prices() -> Prices {
         let node = Node {
@@ -323,15 +363,25 @@ mod tests {
         }
     }
 
-    const MEASURED: Measured = Measured {
-        memory_bytes_per_account: 128.0,
-        disk_bytes_per_transfer: 100.0,
-        cpu_seconds_per_transfer: 1e-6,
-    };
+    /// 128 bytes an account, 100 a transfer, a microsecond.
+    fn capacity() -> Capacity {
+        Capacity {
+            runs: 1,
+            is_replicated: false,
+            shards: (1, 1),
+            accounts: (1, 1),
+            cpu_per_transfer: Line { base: 1e-6, ..Line::default() },
+            memory_of_node: Line::default(),
+            disk_of_node: Line::default(),
+            memory_per_account: Mean { mean: 128.0, ..Mean::default() },
+            disk_per_transfer: Mean { mean: 100.0, ..Mean::default() },
+            network_per_transfer: Mean::default(),
+        }
+    }
 
     #[test]
     fn three_replicas_of_a_node_full_of_accounts_are_three_nodes() {
-        let cost = cost(&MEASURED, &prices());
+        let cost = cost(&capacity(), &prices());
         assert!((cost.nodes - 3.0).abs() < 1e-9, "{cost:?}");
         let kept = 3.0 * 365.0 * 5.0;
         assert!((cost.disk_yuan - kept * 100.0 * 3.0 / 1e9 * 12.0).abs() < 1e-9, "{cost:?}");
@@ -341,14 +391,18 @@ mod tests {
 
     #[test]
     fn each_assumption_is_shown_with_its_weight() {
-        let all = assumptions(&MEASURED, &prices());
-        let now = cost(&MEASURED, &prices()).yuan_per_account_year;
+        let all = assumptions(&capacity(), &prices());
+        let now = cost(&capacity(), &prices()).yuan_per_account_year;
         let of = |name: &str| all.iter().find(|one| one.name.contains(name)).unwrap().doubled;
         assert!(of("disk bytes") > now && of("node, yuan") > now && of("node: memory") <= now);
     }
 
     #[test]
-    fn a_run_without_a_rate_has_no_cost() {
-        assert!(Measured::of(&Report::default()).is_err());
+    fn what_is_used_up_first_is_named() {
+        let scales = scales(&capacity(), &prices());
+        assert!(scales.iter().all(|scale| scale.first == "memory" && scale.nodes >= scale.nodes_for_first));
+        let disk = Node { disk_gigabytes: 100.0, ..prices().node };
+        let scales = super::scales(&capacity(), &Prices { node: disk, ..prices() });
+        assert!(scales.iter().all(|scale| scale.first == "disk"), "{scales:?}");
     }
 }

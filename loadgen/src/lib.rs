@@ -10,6 +10,7 @@
 //! Deliberately absent: client processes ([`clients`]) for the embedded ledger, which has none.
 
 pub mod answers;
+pub mod capacity;
 pub mod chaos;
 pub mod charts;
 pub mod check;

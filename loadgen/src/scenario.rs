@@ -16,6 +16,7 @@ use crate::workload::{Crossing, Hot, Ids, Kinds, Workload};
 use fen_book::loan::command::ORDERS_MAX;
 use fen_ledger::EVENTS_MAX;
 use files::FileKind;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -318,14 +319,25 @@ fn weigh(report: &mut Report, site: Site, records: u64) {
     }
 }
 
-/// Measures a data directory.
+/// Measures a data directory, by what its folders are for: all members' and all shards' journals are one part.
 fn weigh_place(report: &mut Report, place: &Path, records: u64) {
     report.disk_bytes = disk_bytes(place);
     report.disk_bytes_per_record = rounded(ratio(figure(report.disk_bytes), figure(records)));
-    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            report.disk_parts.insert(name, disk_bytes(&entry.path()));
+    weigh_parts(&mut report.disk_parts, place);
+}
+
+fn weigh_parts(parts: &mut BTreeMap<String, u64>, folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if !path.is_dir() {
+            continue;
+        }
+        // Folders of a member, of its shards, of one of them and of one of its states only sort what lies below.
+        let only_sorts = name == "shards" || name.starts_with("node-") || name.parse::<u64>().is_ok();
+        if only_sorts {
+            weigh_parts(parts, &path);
+        } else {
+            *parts.entry(name).or_default() += disk_bytes(&path);
         }
     }
 }
