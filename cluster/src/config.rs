@@ -22,9 +22,9 @@
 //! kept_entries = 128                   # log entries (of up to 1 MiB) kept behind a checkpoint for late members
 //!
 //! [tempo]                              # all optional; the same on all nodes
-//! heartbeat_ms = 40
-//! election_ms_min = 150
-//! election_ms_max = 300
+//! heartbeat_ms = 25
+//! election_ms_min = 60
+//! election_ms_max = 130
 //! ```
 
 use crate::fault::NodeFault;

@@ -27,6 +27,9 @@ const WAITING_MAX: usize = 1_024;
 const WAITING_KIB_MAX: usize = 64 << 10;
 /// Parcels on their way at once.
 const PARCELS_MAX: usize = 4;
+/// Commands below this wait for the parcel of small ones that is on its way: a parcel costs the same whatever it holds, so
+/// a few full ones cost less than many that hold little. They wait for one commit at most.
+const SMALL_BYTES: usize = 64 << 10;
 /// How often a leader looks whether something has lapsed.
 const PULSE_EVERY: Duration = Duration::from_millis(100);
 
@@ -215,7 +218,7 @@ fn check_step(shard: u32, command: &PackedCommand) -> Result<(), String> {
 
 /// Fills parcels from the queue and sends them off, a few at a time, until the queue is closed.
 async fn gather(group: Group<ShardMachine>, clock: Arc<dyn Clock>, mut queue: mpsc::Receiver<Waiting>) {
-    let under_way = Arc::new(Semaphore::new(PARCELS_MAX));
+    let (under_way, small) = (Arc::new(Semaphore::new(PARCELS_MAX)), Arc::new(Semaphore::new(1)));
     let mut held: Option<Waiting> = None;
     loop {
         let first = match held.take() {
@@ -227,6 +230,12 @@ async fn gather(group: Group<ShardMachine>, clock: Arc<dyn Clock>, mut queue: mp
         };
         // Waiting here, not after packing, lets the parcel fill while the earlier ones are on their way.
         let Ok(place) = under_way.clone().acquire_owned().await else { return };
+        let alone = if first.command.body.len() < SMALL_BYTES {
+            let Ok(alone) = small.clone().acquire_owned().await else { return };
+            Some(alone)
+        } else {
+            None
+        };
         let (mut packer, mut askers) = (Packer::default(), Vec::new());
         packer.add(&first.command);
         askers.push(first.asker);
@@ -242,7 +251,7 @@ async fn gather(group: Group<ShardMachine>, clock: Arc<dyn Clock>, mut queue: mp
         let group = group.clone();
         tokio::spawn(async move {
             hand_out(group.propose(parcel).await.map_err(ServeFault::from), askers);
-            drop(place);
+            drop((place, alone));
         });
     }
 }

@@ -5,7 +5,6 @@
 //! proves that it was done once.
 
 use crate::fault::{Fault, Run};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use fen_api::{Client, ClientFault, answers, wire};
 use fen_book::loan::status::LoanStatus;
 use fen_cluster::local::LocalCluster;
@@ -14,11 +13,15 @@ use fen_ledger::{
     LoanReply, Outcome, Reply, Ticket, Transfer, TransferId,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Connections to a cluster: a command of a mebibyte does not stand in another's way.
 const CONNECTIONS: usize = 4;
+
+/// Transfers in a command that goes over the first of these.
+const SMALL: usize = 64;
 
 /// How long members of a cluster may take to come to one place of their log, and how often they are asked.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,7 +32,51 @@ pub enum Pending {
     /// From a ledger in this process.
     Ledger(Ticket),
     /// From a cluster.
-    Cluster(Receiver<Result<Reply, ClientFault>>),
+    Cluster(Heard),
+}
+
+/// An answer that a task of the client will leave for the thread that waits. The thread sleeps meanwhile: on a machine
+/// that the nodes share, one that spins would be paid by them.
+pub struct Heard(Arc<(Mutex<Option<Run<Reply>>>, Condvar)>);
+
+/// Who leaves it; nothing left is a fault.
+struct Teller(Arc<(Mutex<Option<Run<Reply>>>, Condvar)>);
+
+impl Teller {
+    fn pair() -> (Self, Heard) {
+        let place: Arc<(Mutex<Option<Run<Reply>>>, Condvar)> = Arc::default();
+        (Self(Arc::clone(&place)), Heard(place))
+    }
+
+    fn tell(&self, answer: Run<Reply>) {
+        let (place, bell) = &*self.0;
+        place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer);
+        bell.notify_one();
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.tell(Err(lost()));
+    }
+}
+
+impl Heard {
+    fn wait_until(&self, deadline: Option<Instant>) -> Run<Option<Reply>> {
+        let (place, bell) = &*self.0;
+        let mut answer = place.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(answer) = answer.take() {
+                return answer.map(Some);
+            }
+            let left =
+                deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Ok(None);
+            }
+            answer = bell.wait_timeout(answer, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }
 
 fn lost() -> Fault {
@@ -44,7 +91,7 @@ impl Pending {
     pub fn wait(self) -> Run<Reply> {
         match self {
             Self::Ledger(ticket) => Ok(ticket.wait()?),
-            Self::Cluster(answer) => Ok(answer.recv().map_err(|_| lost())??),
+            Self::Cluster(answer) => answer.wait_until(None)?.ok_or_else(lost),
         }
     }
 
@@ -55,11 +102,7 @@ impl Pending {
     pub fn wait_until(&self, deadline: Instant) -> Run<Option<Reply>> {
         match self {
             Self::Ledger(ticket) => Ok(ticket.wait_until(deadline)?),
-            Self::Cluster(answer) => match answer.recv_deadline(deadline) {
-                Ok(answer) => Ok(Some(answer?)),
-                Err(RecvTimeoutError::Timeout) => Ok(None),
-                Err(RecvTimeoutError::Disconnected) => Err(lost()),
-            },
+            Self::Cluster(answer) => answer.wait_until(Some(deadline)),
         }
     }
 }
@@ -287,13 +330,14 @@ impl Target for Cluster {
     }
 
     fn submit(&self, body: Body) -> Run<Pending> {
-        let (answer, pending) = bounded(1);
-        let client = self.client().clone();
+        let (teller, heard) = Teller::pair();
+        let is_small = matches!(&body, Body::Transfers(transfers) if transfers.len() <= SMALL);
+        // Small ones of one client travel together.
+        let client = if is_small { self.clients[0].clone() } else { self.client().clone() };
         self.runtime.spawn(async move {
-            // Whoever does not wait any more does not want it.
-            let _unwanted = answer.send(send(&client, &body).await);
+            teller.tell(send(&client, &body).await.map_err(Fault::from));
         });
-        Ok(Pending::Cluster(pending))
+        Ok(Pending::Cluster(heard))
     }
 
     fn accounts(&self, ids: &[AccountId]) -> Run<Vec<Option<Account>>> {

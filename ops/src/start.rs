@@ -32,9 +32,9 @@ The configuration file:
   replay_mb = 256
   kept_entries = 128
   [tempo]                            # may be left out
-  heartbeat_ms = 40
-  election_ms_min = 150
-  election_ms_max = 300
+  heartbeat_ms = 25
+  election_ms_min = 60
+  election_ms_max = 130
 
 SIGTERM and SIGINT stop it in order; it also starts well after a kill.")]
 pub(crate) struct Arguments {

@@ -5,6 +5,7 @@
 
 use crate::fault::ClientFault;
 use crate::records::{self, PackedResult};
+use crate::together::{self, Together};
 use crate::wire::cluster_client::ClusterClient;
 use crate::wire::history_client::HistoryClient;
 use crate::wire::ledger_client::LedgerClient;
@@ -92,6 +93,7 @@ pub struct Client {
 struct Shared {
     options: ClientOptions,
     nodes: Mutex<Nodes>,
+    together: Together,
 }
 
 /// Whom to ask.
@@ -110,7 +112,9 @@ impl Client {
         let channels =
             addresses.iter().map(|address| channel(address, &options)).collect::<Result<_, _>>()?;
         let nodes = Nodes { addresses: addresses.to_vec(), channels, preferred: 0 };
-        Ok(Self { shared: Arc::new(Shared { options, nodes: Mutex::new(nodes) }) })
+        Ok(Self {
+            shared: Arc::new(Shared { options, nodes: Mutex::new(nodes), together: Together::default() }),
+        })
     }
 
     /// Opens accounts; one outcome for each.
@@ -123,14 +127,22 @@ impl Client {
         outcomes(results, accounts.len(), CreateAccountStatus::from_number)
     }
 
-    /// Posts transfers; one outcome for each.
+    /// Posts transfers; one outcome for each. Few of them travel with what others ask of this client meanwhile.
     pub async fn create_transfers(
         &self,
         transfers: &[Transfer],
     ) -> Result<Vec<Outcome<CreateTransferStatus>>, ClientFault> {
-        let packed = records::pack_transfers(transfers);
-        let results = self.submit(wire::RecordKind::Transfers, packed).await?;
+        let results = if together::may_travel(transfers) {
+            together::submit(self, transfers).await?
+        } else {
+            self.submit(wire::RecordKind::Transfers, records::pack_transfers(transfers)).await?
+        };
         outcomes(results, transfers.len(), CreateTransferStatus::from_number)
+    }
+
+    /// What waits to travel together.
+    pub(crate) fn together(&self) -> &Together {
+        &self.shared.together
     }
 
     /// Sends packed records, at most 8,189.

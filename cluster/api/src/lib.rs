@@ -15,6 +15,7 @@ pub mod records;
 pub mod reports;
 pub mod search;
 pub mod statements;
+mod together;
 
 /// The protocol's messages and services, generated from `proto/fen.proto`.
 #[allow(

@@ -25,15 +25,16 @@ use thiserror::Error;
 pub struct Tempo {
     /// Between two heartbeats.
     pub heartbeat_ms: u64,
-    /// Silence after which the first follower may stand for election.
+    /// After the lease of the lost leader, which lasts as long as the longest wait, a follower waits at least so long
+    /// before it stands for election.
     pub election_ms_min: u64,
-    /// Silence after which the last one does.
+    /// And at most so long. A new leader is there between their sum and twice this after the last sign of the old one.
     pub election_ms_max: u64,
 }
 
 impl Default for Tempo {
     fn default() -> Self {
-        Self { heartbeat_ms: 40, election_ms_min: 150, election_ms_max: 300 }
+        Self { heartbeat_ms: 25, election_ms_min: 60, election_ms_max: 130 }
     }
 }
 
