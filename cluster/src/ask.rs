@@ -97,6 +97,10 @@ pub enum Read {
     /// Moves old segments of this member's journal to its archive, which no answer depends on; answered by
     /// [`wire::MemberArchived`]. Who it is, the asker knows.
     Archive(wire::ArchiveRequest),
+    /// Of the image of one member; see [`crate::mend`].
+    ImagePiece(wire::ImagePieceRequest),
+    /// Of a segment of one member.
+    SegmentPiece(wire::SegmentPieceRequest),
 }
 
 /// What concerns a group's members.
@@ -208,6 +212,8 @@ impl Read {
             | Self::Inclusion(_)
             | Self::Consistency(_)
             | Self::Archive(_)
+            | Self::ImagePiece(_)
+            | Self::SegmentPiece(_)
             | Self::QueryAccounts(_)
             | Self::QueryTransfers(_) => true,
             Self::Accounts(_)
@@ -254,6 +260,8 @@ impl Read {
             Self::Inclusion(asked) => put(bytes, 89, asked),
             Self::Consistency(asked) => put(bytes, 90, asked),
             Self::Archive(asked) => put(bytes, 91, asked),
+            Self::ImagePiece(asked) => put(bytes, 112, asked),
+            Self::SegmentPiece(asked) => put(bytes, 113, asked),
             Self::Moved(query) => put(bytes, 96, query),
         }
     }
@@ -288,6 +296,8 @@ impl Read {
             89 => read(bytes).map(Self::Inclusion),
             90 => read(bytes).map(Self::Consistency),
             91 => read(bytes).map(Self::Archive),
+            112 => read(bytes).map(Self::ImagePiece),
+            113 => read(bytes).map(Self::SegmentPiece),
             96 => read(bytes).map(Self::Moved),
             _unknown => Err(format!("a question of unknown number {number}")),
         }
@@ -326,6 +336,10 @@ pub fn encode_answer(answer: &Result<Bytes, ServeFault>) -> Bytes {
             bytes.put_u8(4);
             bytes.put_slice(reason.as_bytes());
         }
+        Err(ServeFault::NoRoom(reason)) => {
+            bytes.put_u8(5);
+            bytes.put_slice(reason.as_bytes());
+        }
     }
     bytes.freeze()
 }
@@ -346,6 +360,7 @@ pub fn decode_answer(mut bytes: Bytes) -> Result<Bytes, ServeFault> {
         2 => Err(ServeFault::Busy),
         3 => Err(ServeFault::Refused(words(&bytes))),
         4 => Err(ServeFault::Unavailable(words(&bytes))),
+        5 => Err(ServeFault::NoRoom(words(&bytes))),
         _unknown => Err(garbled()),
     }
 }
@@ -375,6 +390,8 @@ mod tests {
             })),
             Ask::Read(Read::GeneralLedger(wire::GeneralLedgerRequest { as_of: Some(0) })),
             Ask::Near(Read::Portfolio),
+            Ask::Near(Read::ImagePiece(wire::ImagePieceRequest { offset: 7, ..Default::default() })),
+            Ask::Near(Read::SegmentPiece(wire::SegmentPieceRequest { number: 3, offset: 7 })),
             Ask::Near(Read::DayEndStatus),
             Ask::Read(Read::SearchTransfers(wire::TransferSearch { limit: 7, ..Default::default() })),
             Ask::Read(Read::SearchAccounts(wire::AccountSearch { limit: 7, ..Default::default() })),

@@ -15,6 +15,9 @@ pub enum ServeFault {
     /// More is waiting than this node can hold; nothing was done.
     #[error("busy: ask again in a moment")]
     Busy,
+    /// A disk is full: nothing was done, and nothing is written until there is room. Reads go on.
+    #[error("{0}")]
+    NoRoom(String),
     /// No answer now; whether it was done is not known.
     #[error("{0}")]
     Unavailable(String),

@@ -126,6 +126,7 @@ fn status(fault: ServeFault) -> Status {
     match fault {
         ServeFault::NotLeader(_) | ServeFault::Unavailable(_) => Status::unavailable(fault.to_string()),
         ServeFault::Refused(reason) => Status::invalid_argument(reason),
+        ServeFault::NoRoom(reason) => Status::failed_precondition(reason),
         ServeFault::Busy => {
             let mut status = Status::resource_exhausted(fault.to_string());
             let retry = RETRY_MS.to_string().parse().expect("digits are metadata");

@@ -13,7 +13,7 @@
 use crate::vault::Vault;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use fen_raft::ImageContent;
-use fen_store::checkpoint::{Generation, PAGE_BYTES, PageId};
+use fen_store::checkpoint::{CheckpointFault, Generation, PAGE_BYTES, PageId};
 use fen_store::disk::File;
 use fen_store::journal::Journal;
 use fen_store::segment::{SegmentHash, file_name};
@@ -130,6 +130,19 @@ impl ImageContent for ShardImage {
     }
 }
 
+/// Whether the disk had no room: nothing is broken.
+pub(crate) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A full disk stays one.
+fn of_checkpoint(fault: CheckpointFault) -> io::Error {
+    if let CheckpointFault::Full { source, .. } = fault {
+        return source;
+    }
+    io::Error::other(fault)
+}
+
 /// Reads an image from its beginning to its end.
 struct Source<'a> {
     content: &'a dyn ImageContent,
@@ -145,8 +158,9 @@ impl Source<'_> {
     }
 }
 
-/// Writes an image into a vault that holds nothing, durably. Every page and every segment is checked.
-pub fn unpack(content: &dyn ImageContent, into: &Vault) -> io::Result<()> {
+/// Writes an image into a vault that holds nothing, durably. Every page and every segment is checked. Segments that are
+/// sound in the vault `before` are taken from there.
+pub fn unpack(content: &dyn ImageContent, into: &Vault, before: Option<&Vault>) -> io::Result<()> {
     let mut source = Source { content, offset: 0 };
     let mut head = source.take(HEAD_BYTES)?;
     if &head.split_to(MAGIC.len())[..] != MAGIC {
@@ -169,15 +183,20 @@ pub fn unpack(content: &dyn ImageContent, into: &Vault) -> io::Result<()> {
     }
     let mut ids = source.take(pages * PAGE_ID_BYTES)?;
     let mut store = into.store()?;
-    let mut draft = store.draft().map_err(io::Error::other)?;
+    let mut draft = store.draft().map_err(of_checkpoint)?;
     for _page in 0..pages {
         let table = ids.get_u16_le();
         ids.advance(2);
         let id = PageId { table, page: ids.get_u32_le() };
-        draft.put(id, &source.take(PAGE_BYTES)?).map_err(io::Error::other)?;
+        draft.put(id, &source.take(PAGE_BYTES)?).map_err(of_checkpoint)?;
     }
     for (hash, number, size) in &named {
-        unpack_segment(&mut source, into, &file_name(*number, hash), *size)?;
+        let name = file_name(*number, hash);
+        if before.is_some_and(|before| take_along(before, into, &name, hash, *size)) {
+            source.offset += size;
+        } else {
+            unpack_segment(&mut source, into, &name, *size)?;
+        }
     }
     into.disk().sync_dir(&into.journal_folder())?;
     // Opening makes the index; a segment whose bytes are not those of its name is found here, before it counts.
@@ -185,8 +204,32 @@ pub fn unpack(content: &dyn ImageContent, into: &Vault) -> io::Result<()> {
     for (_, number, _) in &named {
         journal.verify_segment(*number).map_err(io::Error::other)?;
     }
-    draft.finish(&header).map_err(io::Error::other)?;
+    draft.finish(&header).map_err(of_checkpoint)?;
     Ok(())
+}
+
+/// Copies a segment from the vault before, if it has it and it holds.
+fn take_along(before: &Vault, into: &Vault, name: &str, hash: &SegmentHash, size: u64) -> bool {
+    let copy = || -> io::Result<bool> {
+        let file = before.disk().open(&before.journal_folder().join(name))?;
+        let bytes = usize::try_from(size).ok().filter(|_| file.size().is_ok_and(|own| own == size));
+        let Some(bytes) = bytes else { return Ok(false) };
+        let mut segment = vec![0; bytes];
+        file.read_at(&mut segment, 0)?;
+        if SegmentHash::of(&segment) != *hash {
+            return Ok(false);
+        }
+        let file = into.disk().create(&into.journal_folder().join(name))?;
+        file.write_at(&segment, 0)?;
+        file.sync()?;
+        Ok(true)
+    };
+    if let Ok(is_there) = copy() {
+        return is_there;
+    }
+    // Half a copy is in the way of what comes instead; where there is none, nothing is to be removed.
+    let _none = into.disk().remove(&into.journal_folder().join(name));
+    false
 }
 
 fn unpack_segment(source: &mut Source<'_>, into: &Vault, name: &str, size: u64) -> io::Result<()> {

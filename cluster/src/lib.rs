@@ -19,6 +19,7 @@ pub mod gateway;
 pub mod image;
 pub mod local;
 mod membership;
+mod mend;
 pub mod node;
 pub mod parcel;
 mod reads;

@@ -15,6 +15,7 @@ use crate::door::Door;
 use crate::fault::{NodeFault, ServeFault};
 use crate::gateway::Gateway;
 use crate::membership::status_message;
+use crate::mend;
 use crate::reads::keep_indexes;
 use crate::router::Router;
 use crate::shard::ShardMachine;
@@ -290,10 +291,19 @@ impl Builder {
     async fn start_shard(&self, shard: &ShardEntry, directory: &Directory) -> Result<(), NodeFault> {
         let id = GroupId(shard.group);
         let (disk, crew) = (self.world.disk.clone(), self.world.crew.clone());
-        let folder = PathBuf::from("shards").join(shard.group.to_string());
-        let number = shard.group;
-        let open = move || ShardMachine::open(number, crew, Vault::open(disk, folder)?);
-        let machine = self.world.crew.aside(open).await??;
+        let folder = folder_of(shard);
+        let (number, room) = (shard.group, self.scribe.room().clone());
+        let open = move || ShardMachine::open(number, crew, Vault::open(disk, folder)?, &room);
+        let machine = match self.world.crew.aside(open.clone()).await? {
+            Err(fault) if self.world.crew.may_wait_aside() => {
+                tracing::error!(shard = shard.group, %fault, "its books cannot be opened; another member's take their place");
+                let vault = Vault::open(self.world.disk.clone(), folder_of(shard))?;
+                let from = mend::books(&self.router, id, vault, self.scribe.purged(id)).await?;
+                tracing::warn!(shard = shard.group, %from, "the books are mended");
+                self.world.crew.aside(open).await?
+            }
+            opened => opened,
+        }?;
         let (next_expiry, board) = (machine.next_expiry(), machine.board());
         let group = Group::start(&self.site(), id, machine).await?;
         self.groups.add(group.clone());
@@ -305,17 +315,24 @@ impl Builder {
             let members: Members = shard.founders.iter().filter_map(address).collect();
             tokio::spawn(found_in_turn(group.clone(), members, rank));
         }
-        let World { clock, crew, indexes, .. } = self.world.clone();
-        let lookup = indexes.map(|data| {
-            let folder = data.join("shards").join(shard.group.to_string()).join("lookup");
-            Arc::new(Lookup::new(&folder))
-        });
-        let teller = Teller::start(group, next_expiry, board.clone(), clock, crew, lookup);
+        let folder = |data: &PathBuf| data.join(folder_of(shard)).join("lookup");
+        let lookup = self.world.indexes.as_ref().map(|data| Arc::new(Lookup::new(&folder(data))));
+        let of_node = (self.config.node_id(), self.world.clone());
+        let files = (self.scribe.room().clone(), lookup);
+        let teller = Teller::start(group, next_expiry, board.clone(), of_node, files);
         self.router.add(id, teller.clone());
         tokio::spawn(keep_indexes(self.router.clone(), teller.clone()));
         Driver::start(self.router.clone(), teller, board);
+        if self.world.crew.may_wait_aside() {
+            tokio::spawn(mend::watch(self.router.clone(), id));
+        }
         Ok(())
     }
+}
+
+/// Where a shard's books lie.
+fn folder_of(shard: &ShardEntry) -> PathBuf {
+    PathBuf::from("shards").join(shard.group.to_string())
 }
 
 /// The first founder founds the group, so that no two stand for election at once; the others stand by, in case it is

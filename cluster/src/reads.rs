@@ -7,12 +7,14 @@
 mod clearing;
 mod crossed;
 mod past;
+mod pieces;
 mod proofs;
 mod reports;
 mod search;
 
 pub(crate) use clearing::pair;
 pub(crate) use past::keep_indexes;
+pub(crate) use pieces::{IMAGE_HEAD_BYTES, SEGMENT_HEAD_BYTES};
 
 use crate::ask::{Ask, Read};
 use crate::books::Books;
@@ -105,6 +107,8 @@ impl Desk<'_> {
             Read::Inclusion(asked) => self.inclusion(asked).await,
             Read::Consistency(asked) => self.consistency(asked).await,
             Read::Archive(asked) => self.archive(asked).await,
+            Read::ImagePiece(asked) => self.image_piece(asked).await,
+            Read::SegmentPiece(asked) => self.segment_piece(asked).await,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A body is what follows `op` in a command of `fen exec`; an answer is the line that `fen exec` prints. What is wrong
 //! with a body is answered 400, with the field's path. A refusal by the book is an outcome, as everywhere: 200, and a
-//! status for each event. `Busy` is 503 with `Retry-After`. `Fen-Timeout-Ms` says how long the caller waits;
+//! status for each event. `Busy` is 503 with `Retry-After`; a full disk is 507. `Fen-Timeout-Ms` says how long the caller waits;
 //! `Fen-Read: member` lets any member answer a read, which then bears `Fen-Age-Ms`.
 
 mod history;
@@ -86,6 +86,7 @@ fn trouble(trouble: &Trouble) -> Response {
     match trouble {
         Trouble::Wrong(wrong) => error(StatusCode::BAD_REQUEST, &wrong.field, &wrong.reason),
         Trouble::Fault(ServeFault::Refused(reason)) => error(StatusCode::BAD_REQUEST, "", reason),
+        Trouble::Fault(ServeFault::NoRoom(reason)) => error(StatusCode::INSUFFICIENT_STORAGE, "", reason),
         Trouble::Fault(fault) => {
             let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "", &fault.to_string());
             // Whole seconds are all that the header knows; the other one says it more exactly.

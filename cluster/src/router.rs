@@ -77,6 +77,11 @@ impl Router {
         }
     }
 
+    /// This node.
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// The directory as this node has it.
     pub fn directory(&self) -> Arc<Directory> {
         self.directory.borrow().clone()
@@ -160,7 +165,7 @@ impl Router {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault.into(),
             };
-            if let ServeFault::Refused(_) = fault {
+            if let ServeFault::Refused(_) | ServeFault::NoRoom(_) = fault {
                 return Err(fault);
             }
             if Instant::now() + PAUSE >= deadline {
@@ -168,7 +173,10 @@ impl Router {
                     ServeFault::NotLeader(_) => {
                         ServeFault::Unavailable("nobody leads the directory at the moment".to_owned())
                     }
-                    ServeFault::Busy | ServeFault::Refused(_) | ServeFault::Unavailable(_) => fault,
+                    ServeFault::Busy
+                    | ServeFault::NoRoom(_)
+                    | ServeFault::Refused(_)
+                    | ServeFault::Unavailable(_) => fault,
                 });
             }
             tokio::time::sleep(PAUSE).await;
@@ -236,7 +244,7 @@ impl Router {
                 Err(_elapsed) => ServeFault::Unavailable("no answer in time".to_owned()),
             };
             let pause = match &fault {
-                ServeFault::Busy | ServeFault::Refused(_) => return Err(fault),
+                ServeFault::Busy | ServeFault::NoRoom(_) | ServeFault::Refused(_) => return Err(fault),
                 ServeFault::NotLeader(Some(leader)) if *leader != target => {
                     hint = Some(*leader);
                     Duration::ZERO
@@ -248,7 +256,10 @@ impl Router {
                     ServeFault::NotLeader(_) => {
                         ServeFault::Unavailable("nobody leads this shard at the moment".to_owned())
                     }
-                    ServeFault::Busy | ServeFault::Refused(_) | ServeFault::Unavailable(_) => fault,
+                    ServeFault::Busy
+                    | ServeFault::NoRoom(_)
+                    | ServeFault::Refused(_)
+                    | ServeFault::Unavailable(_) => fault,
                 });
             }
             if !pause.is_zero() {

@@ -3,6 +3,12 @@
 //! **Stamps.** The leader proposes its clock with each parcel; the book takes the proposal only if it is ahead of
 //! its own clock by enough, and goes on from its own clock otherwise. So stamps rise along the log whatever leaders'
 //! clocks say, and every replica stamps alike.
+//!
+//! Sealing and checkpoints are written by workers beside the machine (`shard/sealer.rs`, `shard/keeper.rs`). On a full
+//! disk they wait for room, and reads go on.
+
+mod keeper;
+mod sealer;
 
 use crate::books::Books;
 use crate::crossing::board::Board;
@@ -11,18 +17,17 @@ use crate::image::{self, ShardImage};
 use crate::parcel::{self, PackedCommand};
 use crate::vault::Vault;
 use bytes::{Bytes, BytesMut};
-use crossbeam_channel::Receiver;
-use fen_book::image::Table;
-use fen_book::{Chunk, Stamp};
-use fen_ledger::shard::{CheckpointHeader, Shard, touched_ids};
-use fen_raft::{Answer, Audience, Crew, Helper, Image, LogPlace, Machine, Mark, Parcel};
-use fen_store::checkpoint::{PageId, PageStore};
-use fen_store::journal::{Journal, JournalFault};
+use fen_book::Stamp;
+use fen_ledger::shard::{CheckpointHeader, Shard};
+use fen_raft::{Answer, Audience, Checkpoint, Crew, Image, LogPlace, Machine, Mark, Parcel};
+use fen_store::checkpoint::{Generation, PageId};
+use fen_store::room::Room;
 use fen_store::wal::SegmentNumber;
-use std::collections::BTreeSet;
+use keeper::{Keeper, Step};
+use sealer::Sealer;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The numbers of the commands that this release takes from clients: the book's own.
@@ -66,10 +71,14 @@ pub struct ShardMachine {
     crew: Crew,
     number: u32,
     vault: Vault,
-    store: PageStore,
     books: Books,
     board: Arc<Board>,
     sealer: Sealer,
+    keeper: Keeper,
+    /// The room that its workers wait for; closed with the machine.
+    room: Room,
+    /// The checkpoint in force, and its mark.
+    standing: Arc<Generation>,
     mark: Mark,
     /// The log's bytes lie anywhere; the book wants records where the processor likes them.
     aligned: Vec<u128>,
@@ -78,9 +87,9 @@ pub struct ShardMachine {
 }
 
 impl ShardMachine {
-    /// The shard as its last checkpoint has it, or an empty one.
-    pub fn open(number: u32, crew: Crew, vault: Vault) -> io::Result<Self> {
-        let (store, journal) = (vault.store()?, Arc::new(vault.journal()?));
+    /// The shard as its last checkpoint has it, or an empty one; `room` is that of the node's disk.
+    pub fn open(number: u32, crew: Crew, vault: Vault, room: &Room) -> io::Result<Self> {
+        let (mut store, journal) = (vault.store()?, Arc::new(vault.journal()?));
         let mut crossings = Crossings::default();
         let mut others = |page: PageId, bytes: &[u8]| match page.table {
             table::TABLE => crossings.restore(bytes),
@@ -89,12 +98,30 @@ impl ShardMachine {
         let shard = Shard::restore_beside(&store, journal.clone(), &mut others).map_err(io::Error::other)?;
         let books = Books::new(number, shard, crossings);
         let mark = read_mark(store.header())?;
+        let standing = store.current();
         let settled =
             CheckpointHeader::read_from_prefix(store.header()).map_or(0, |(header, _)| header.book.chunk);
-        let sealer = Sealer::start(&crew, journal, settled)?;
-        let (board, next_expiry) = Default::default();
-        let machine =
-            Self { crew, number, vault, store, books, board, sealer, mark, aligned: Vec::new(), next_expiry };
+        let room = room.beside();
+        if !crew.may_wait_aside() {
+            room.close();
+        }
+        let (sealer, sealed) = Sealer::start(&crew, journal.clone(), settled, room.clone())?;
+        let keeper = Keeper::start(&crew, store, journal, sealed, room.clone())?;
+        let (board, next_expiry, aligned) = Default::default();
+        let machine = Self {
+            crew,
+            number,
+            vault,
+            books,
+            board,
+            sealer,
+            keeper,
+            room,
+            standing,
+            mark,
+            aligned,
+            next_expiry,
+        };
         machine.publish();
         Ok(machine)
     }
@@ -134,61 +161,31 @@ impl ShardMachine {
         for chunk in self.books.shard_mut().take_full_chunks() {
             self.sealer.seal(chunk)?;
         }
-        while let Some(number) = self.sealer.sealed_now()? {
-            self.books.shard_mut().chunk_is_sealed(number);
-        }
+        self.let_go_of_sealed()?;
         Ok(answer)
     }
 
-    /// Everything that changed since the last checkpoint, written in one go beside the waiting traffic.
-    fn write_checkpoint(&mut self, mark: &Mark) -> io::Result<()> {
-        let (header, pages) = self.books.shard_mut().freeze(SegmentNumber::FIRST);
-        let of_open_chunk = |id: &PageId| {
-            id.table == table::TABLE || Table::OF_OPEN_CHUNK.iter().any(|table| table.number() == id.table)
-        };
-        let mut left_over: BTreeSet<PageId> =
-            self.store.current().pages().map(|(id, _)| id).filter(of_open_chunk).collect();
-        let mut draft = self.store.draft().map_err(io::Error::other)?;
-        for (page, bytes) in (0..).zip(self.books.crossings().pages()) {
-            let id = PageId { table: table::TABLE, page };
-            left_over.remove(&id);
-            draft.put(id, &bytes).map_err(io::Error::other)?;
-        }
-        let mut next = Some(pages);
-        while let Some(pages) = next {
-            for page in pages {
-                let id = PageId { table: page.table.number(), page: page.page };
-                left_over.remove(&id);
-                draft.put(id, &page.bytes).map_err(io::Error::other)?;
-            }
-            next = self.books.shard_mut().take_frozen(PAGES_PER_STEP);
-        }
-        for id in left_over {
-            draft.remove(id);
-        }
-        while self.books.shard().journal().chunks() < header.book.chunk {
-            let number = self.sealer.sealed_next()?;
+    fn let_go_of_sealed(&mut self) -> io::Result<()> {
+        while let Some(number) = self.sealer.sealed_now()? {
             self.books.shard_mut().chunk_is_sealed(number);
         }
-        let mut bytes = header.as_bytes().to_vec();
-        write_mark(&mut bytes, mark);
-        draft.finish(&bytes).map_err(io::Error::other)?;
-        self.sealer.settled.store(header.book.chunk, Ordering::Release);
         Ok(())
     }
 
-    fn image_of_checkpoint(&mut self) -> io::Result<Image> {
-        let generation = self.store.current();
-        let (header, _mark) = CheckpointHeader::read_from_prefix(generation.header())
+    fn image_of_checkpoint(&self) -> io::Result<Image> {
+        let (header, _mark) = CheckpointHeader::read_from_prefix(self.standing.header())
             .map_err(|_| io::Error::other("the checkpoint's header is too short"))?;
         let journal = self.books.shard().journal();
-        let content = ShardImage::new(&self.vault, generation, journal, header.book.chunk)?;
+        let content = ShardImage::new(&self.vault, self.standing.clone(), journal, header.book.chunk)?;
         Ok(Image { mark: self.mark.clone(), content: Arc::new(content) })
     }
 }
 
-/// Pages taken from the book at once for a checkpoint.
-const PAGES_PER_STEP: usize = 64;
+impl Drop for ShardMachine {
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
 
 /// The mark follows the book's header in a checkpoint: 1 byte whether there is a place, term, index, membership.
 fn write_mark(bytes: &mut Vec<u8>, mark: &Mark) {
@@ -218,55 +215,6 @@ fn read_mark(header: &[u8]) -> io::Result<Mark> {
     Ok(Mark { place: (*present == 1).then_some(place), membership: Bytes::copy_from_slice(membership) })
 }
 
-/// Turns full chunks into segments, so that the machine's own worker need not.
-struct Sealer {
-    chunks: Helper<Arc<Chunk>>,
-    sealed: Receiver<Result<u32, String>>,
-    /// The chunk at which the checkpoint in force begins; index runs are merged up to it.
-    settled: Arc<AtomicU32>,
-}
-
-/// Full chunks that may wait; the machine waits with one more.
-const CHUNKS_MAX: usize = 2;
-
-impl Sealer {
-    fn start(crew: &Crew, journal: Arc<Journal>, settled: u32) -> io::Result<Self> {
-        let settled = Arc::new(AtomicU32::new(settled));
-        let merge_below = Arc::clone(&settled);
-        let (done, sealed) = crossbeam_channel::unbounded();
-        let work = move |chunk: Arc<Chunk>| {
-            let number = chunk.number;
-            let result = seal(&journal, &chunk, merge_below.load(Ordering::Acquire))
-                .map(|()| number)
-                .map_err(|fault| fault.to_string());
-            // The machine has gone; what is sealed stays sealed.
-            drop(done.send(result));
-        };
-        Ok(Self { chunks: crew.helper("fen-seal", CHUNKS_MAX, work)?, sealed, settled })
-    }
-
-    fn seal(&mut self, chunk: Arc<Chunk>) -> io::Result<()> {
-        self.chunks.send(chunk)
-    }
-
-    fn sealed_now(&self) -> io::Result<Option<u32>> {
-        self.sealed.try_recv().ok().transpose().map_err(io::Error::other)
-    }
-
-    fn sealed_next(&self) -> io::Result<u32> {
-        self.sealed.recv().map_err(io::Error::other)?.map_err(io::Error::other)
-    }
-}
-
-fn seal(journal: &Journal, chunk: &Chunk, settled: u32) -> Result<(), JournalFault> {
-    // After a restart the log is replayed from the checkpoint, and what was sealed since is sealed already.
-    if journal.chunks() <= chunk.number {
-        journal.seal(chunk, &touched_ids(chunk))?;
-    }
-    while journal.merge_once(settled)? {}
-    Ok(())
-}
-
 impl Machine for ShardMachine {
     fn mark(&self) -> Mark {
         self.mark.clone()
@@ -284,25 +232,47 @@ impl Machine for ShardMachine {
         Ok(Answer(packed.freeze()))
     }
 
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
-        self.write_checkpoint(&mark)?;
-        self.mark = mark;
-        self.image_of_checkpoint()
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint> {
+        let (frozen, pages) = self.books.shard_mut().freeze(SegmentNumber::FIRST);
+        let page = |(page, bytes)| (PageId { table: table::TABLE, page }, bytes);
+        let beside = (0..).zip(self.books.crossings().pages()).map(page).collect();
+        let mut header = frozen.as_bytes().to_vec();
+        write_mark(&mut header, &mark);
+        self.keeper.begin((&frozen, pages), header, beside, mark)?;
+        Ok(Checkpoint::UnderWay)
+    }
+
+    fn go_on(&mut self) -> io::Result<Checkpoint> {
+        // A checkpoint waits for chunks that are being sealed; a fault of that would otherwise not be heard.
+        self.let_go_of_sealed()?;
+        Ok(match self.keeper.go_on(self.books.shard_mut())? {
+            Step::More => Checkpoint::UnderWay,
+            Step::Waits => Checkpoint::Waits,
+            Step::Kept(kept) => {
+                self.sealer.settle(kept.chunk);
+                (self.mark, self.standing) = (kept.mark, kept.generation);
+                Checkpoint::Whole(self.image_of_checkpoint()?)
+            }
+        })
     }
 
     fn image(&mut self) -> io::Result<Option<Image>> {
-        if self.store.generation() == 0 {
+        if self.standing.number() == 0 {
             return Ok(None);
         }
         self.image_of_checkpoint().map(Some)
     }
 
     fn install(&mut self, image: Image) -> io::Result<()> {
-        let next = self.vault.successor()?;
-        image::unpack(&*image.content, &next)?;
+        let is_full = |error: &io::Error| image::is_full(error.kind());
+        let unpacked = self.room.until_room(is_full, || {
+            let next = self.vault.successor()?;
+            image::unpack(&*image.content, &next, Some(&self.vault)).map(|()| next)
+        });
+        let next = unpacked.unwrap_or_else(|| Err(io::ErrorKind::StorageFull.into()))?;
         next.take_over(&self.vault)?;
         let (expiry, board) = (self.next_expiry.clone(), self.board.clone());
-        *self = Self::open(self.number, self.crew.clone(), next)?;
+        *self = Self::open(self.number, self.crew.clone(), next, &self.room)?;
         (self.next_expiry, self.board) = (expiry, board);
         self.publish();
         if self.mark != image.mark {

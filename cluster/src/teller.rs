@@ -10,16 +10,20 @@ use crate::crossing::orders::{self, LegEnd, STEP_MAX, Verdict};
 use crate::fault::ServeFault;
 use crate::parcel::{self, BODY_BYTES_MAX, PackedCommand, Packer};
 use crate::shard::{RecordBytes, ShardMachine, kind};
+use crate::world::World;
 use bytes::Bytes;
 use fen_book::clearing::clearing_account;
 use fen_book::loan::command::LoanCommand;
 use fen_book::{EVENTS_MAX, Transfer, TransferId};
 use fen_lookup::Lookup;
-use fen_raft::{Crew, Group, Parcel};
-use std::sync::Arc;
+use fen_net::NodeId;
+use fen_raft::{Crew, Group, Image, Parcel};
+use fen_store::room::Room;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Commands that may wait for a parcel.
 const WAITING_MAX: usize = 1_024;
@@ -32,6 +36,11 @@ const PARCELS_MAX: usize = 4;
 const SMALL_BYTES: usize = 64 << 10;
 /// How often a leader looks whether something has lapsed.
 const PULSE_EVERY: Duration = Duration::from_millis(100);
+
+/// How long an image is kept that nobody asks for any more: it keeps pages on disk.
+const LENT_FOR: Duration = Duration::from_mins(1);
+
+type Lent = Arc<Mutex<Option<(Instant, Image)>>>;
 
 struct Waiting {
     command: PackedCommand,
@@ -55,6 +64,10 @@ pub struct Teller {
     clock: Arc<dyn Clock>,
     crew: Crew,
     lookup: Option<Arc<Lookup>>,
+    disk: Room,
+    node: NodeId,
+    /// The image that another member mends its books from.
+    lent: Lent,
 }
 
 impl Teller {
@@ -63,19 +76,21 @@ impl Teller {
         group: Group<ShardMachine>,
         next_expiry: Arc<AtomicU64>,
         board: Arc<Board>,
-        clock: Arc<dyn Clock>,
-        crew: Crew,
-        lookup: Option<Arc<Lookup>>,
+        (node, World { clock, crew, .. }): (NodeId, World),
+        (disk, lookup): (Room, Option<Arc<Lookup>>),
     ) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(gather(group.clone(), clock.clone(), waiting));
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        let teller = Self { group, queue, room, next_expiry, board, clock, crew, lookup };
+        let lent = Lent::default();
+        let teller = Self { group, queue, room, next_expiry, board, clock, crew, lookup, disk, node, lent };
         tokio::spawn(pulse(
             teller.queue.downgrade(),
             teller.group.clone(),
             teller.next_expiry.clone(),
             teller.clock.clone(),
+            teller.disk.clone(),
+            teller.lent.clone(),
         ));
         teller
     }
@@ -108,7 +123,11 @@ impl Teller {
     /// What has lapsed by now is released before anybody looks.
     pub(crate) async fn let_time_pass(&self) -> Result<(), ServeFault> {
         if self.next_expiry.load(Ordering::Relaxed) <= self.clock.now() {
-            self.submit(PackedCommand { kind: kind::PULSE, body: Bytes::new() }).await?;
+            match self.submit(PackedCommand { kind: kind::PULSE, body: Bytes::new() }).await {
+                // Nothing is written on a full disk, not even that time has passed; what there is can be read.
+                Ok(_) | Err(ServeFault::NoRoom(_)) => {}
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(())
     }
@@ -116,6 +135,12 @@ impl Teller {
     /// Puts a command into the log; answers when it is applied, with what the book answered.
     pub async fn submit(&self, command: PackedCommand) -> Result<Bytes, ServeFault> {
         check(self.group.id().0, &command)?;
+        if self.disk.is_short() {
+            return Err(ServeFault::NoRoom(format!(
+                "the disk of {} is full: it takes no writes until there is room; reads go on",
+                self.node
+            )));
+        }
         let kib = u32::try_from(command.body.len() >> 10).unwrap_or(u32::MAX).saturating_add(1);
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| ServeFault::Busy)?;
         let (answer, receiver) = oneshot::channel();
@@ -138,6 +163,19 @@ impl Teller {
     /// Who does its work.
     pub(crate) fn crew(&self) -> &Crew {
         &self.crew
+    }
+
+    /// Keeps an image at hand for the member that asks for its pieces; one at a time, and not for ever.
+    pub(crate) fn lend(&self, image: Image) {
+        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), image));
+    }
+
+    /// The image that was lent last, if it is still asked for.
+    pub(crate) fn lent(&self) -> Option<Image> {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked_at, image) = lent.as_mut()?;
+        *asked_at = Instant::now();
+        Some(image.clone())
     }
 
     /// Reads the sealed journal where it may wait for the disk.
@@ -283,11 +321,16 @@ async fn pulse(
     group: Group<ShardMachine>,
     next_expiry: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
+    disk: Room,
+    lent: Lent,
 ) {
     loop {
         tokio::time::sleep(PULSE_EVERY).await;
+        lent.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take_if(|(asked_at, _)| asked_at.elapsed() > LENT_FOR);
         let Some(queue) = queue.upgrade() else { return };
-        if next_expiry.load(Ordering::Relaxed) <= clock.now() && group.status().leads {
+        if next_expiry.load(Ordering::Relaxed) <= clock.now() && group.status().leads && !disk.is_short() {
             let command = PackedCommand { kind: kind::PULSE, body: Bytes::new() };
             let (answer, done) = oneshot::channel();
             // A full queue lets time pass by itself.

@@ -10,6 +10,10 @@ use fen_book::{
 };
 use fen_cluster::Limits;
 use fen_net::Authority;
+use fen_store::disk::MemoryDisk;
+use fen_store::segment::{SegmentHash, parse_file_name};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use town::{BANK, Town, customer, pay, post};
 
@@ -167,4 +171,118 @@ async fn checkpoints_free_the_log_and_a_member_that_missed_it_gets_the_books_who
         town.start(index).await;
     }
     assert_eq!((town.balance(anna).await, town.balance(baker).await), (79_995, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_takes_no_writes_answers_reads_and_goes_on_when_there_is_room() {
+    let limits = Limits { segment_mb: 4, replay_mb: 3, ..Limits::default() };
+    let disks: Vec<Arc<MemoryDisk>> = (0..3).map(|_| Arc::default()).collect();
+    let town = Town::found_on(disks, 1, None, &limits).await;
+    let anna = customer(1);
+    town.open(&[BANK, anna]).await;
+    let batch = |number: u128| -> Vec<Transfer> {
+        (number * 8_000 + 1..=(number + 1) * 8_000).map(|id| pay(id, BANK, anna, 1)).collect()
+    };
+    town.client.create_transfers(&batch(0)).await.unwrap();
+    for disk in &town.disks {
+        disk.set_capacity(Some(disk.used_bytes()));
+    }
+    let mut full = 0;
+    let told = loop {
+        full += 1;
+        assert!(full < 40, "files in reserve and half a checkpoint are all that it can have had room for");
+        if let Err(fault) = town.client.create_transfers(&batch(full)).await {
+            break fault;
+        }
+    };
+    assert!(matches!(&told, ClientFault::NoRoom(reason) if reason.contains("is full")), "{told}");
+    let known = town.balance(anna).await;
+    assert!(known == full * 8_000 || known == (full + 1) * 8_000, "{known} after {full} batches");
+    let more = town.client.create_transfers(&batch(full + 1)).await;
+    assert!(matches!(more, Err(ClientFault::NoRoom(_))), "it says so at once");
+    for disk in &town.disks {
+        disk.set_capacity(None);
+    }
+    let goes_on = async {
+        loop {
+            match town.client.create_transfers(&batch(full)).await {
+                Ok(outcomes) => return outcomes,
+                Err(ClientFault::NoRoom(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(fault) => panic!("{fault}"),
+            }
+        }
+    };
+    let outcomes = tokio::time::timeout(Duration::from_secs(30), goes_on).await.unwrap();
+    let is_there = |status| matches!(status, CreateTransferStatus::Created | CreateTransferStatus::Exists);
+    assert!(outcomes.iter().all(|outcome| is_there(outcome.status)));
+    assert_eq!(town.balance(anna).await, (full + 1) * 8_000);
+    let verified = town.client.verify().await.unwrap();
+    assert!(verified.faults.is_empty(), "{:?}", verified.faults);
+}
+
+/// Turns a bit in the middle of the first segment.
+fn flip(folder: &Path) -> PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|kind| kind == "seg")).collect();
+    files.sort();
+    let mut bytes = std::fs::read(&files[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&files[0], bytes).unwrap();
+    files.swap_remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_pages_and_segments_are_mended_from_the_other_members() {
+    let limits = Limits { replay_mb: 2, kept_entries: 2, ..Limits::default() };
+    let mut town = Town::found_with(1, None, &limits).await;
+    let anna = customer(1);
+    town.open(&[BANK, anna]).await;
+    for batch in 0..10_u128 {
+        let batch: Vec<Transfer> =
+            (batch * 8_000 + 1..=(batch + 1) * 8_000).map(|id| pay(id, BANK, anna, 1)).collect();
+        town.client.create_transfers(&batch).await.unwrap();
+    }
+    let hurt = (town.leader_of(1).unwrap() + 1) % 3;
+    let books = town.configs[hurt].data.join("shards/1");
+    let has_segment = |folder: PathBuf| {
+        let files = std::fs::read_dir(folder).into_iter().flatten();
+        files.flatten().any(|file| file.path().extension().is_some_and(|kind| kind == "seg"))
+    };
+    while !has_segment(books.join("0/journal"))
+        || !std::fs::read_dir(books.join("0/checkpoint"))
+            .unwrap()
+            .any(|file| file.unwrap().file_name().to_str().unwrap().starts_with("MANIFEST-"))
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    town.stop(hurt).await;
+    let segment = flip(&books.join("0/journal"));
+    let name = segment.file_name().unwrap().to_owned();
+    town.start(hurt).await;
+    let (_, hash) = parse_file_name(name.to_str().unwrap()).unwrap();
+    let sound = async {
+        while SegmentHash::of(&std::fs::read(&segment).unwrap_or_default()) != hash {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), sound).await.expect("the segment is mended");
+    // Now the pages: the books cannot be opened, and come whole; the segment that is sound is taken along.
+    town.stop(hurt).await;
+    let pages = std::fs::read(books.join("0/checkpoint/pages")).unwrap();
+    std::fs::write(books.join("0/checkpoint/pages"), vec![7; pages.len()]).unwrap();
+    town.start(hurt).await;
+    let all_well = async {
+        loop {
+            let verified = town.client.verify().await.unwrap();
+            if verified.members.len() == 3 && verified.faults.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_well).await.expect("all members have one digest");
+    assert!(books.join("1/journal").join(name).exists(), "in a folder of its own");
+    assert_eq!(town.balance(anna).await, 80_000);
 }

@@ -23,10 +23,11 @@ use fen_lookup::Lookup;
 use fen_store::checkpoint::{CheckpointFault, PageStore};
 use fen_store::disk::Disk;
 use fen_store::journal::Journal;
+use fen_store::room::Room;
 use fen_store::wal::{Found, LogIndex, SegmentNumber, Wal, WalOptions};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use zerocopy::FromBytes;
@@ -79,7 +80,7 @@ pub(crate) struct Durable {
     lookup: Option<Arc<Lookup>>,
     identity: u64,
     recovery: Recovery,
-    closing: Arc<AtomicBool>,
+    room: Room,
 }
 
 /// A directory read back into memory, before any thread runs.
@@ -209,7 +210,7 @@ impl Durable {
         let (to_checkpoint, checkpoint_queue) = bounded(8);
         let (sealed, sealed_queue) = bounded(1);
         let release = Arc::new(AtomicU64::new(0));
-        let closing = Arc::new(AtomicBool::new(false));
+        let room = Room::default();
         let header = checkpoint_header(&store);
         let settled = Arc::new(AtomicU32::new(header.book.chunk));
         // Known before the first reader comes, and not only once the apply thread runs.
@@ -238,7 +239,7 @@ impl Durable {
             sealed,
             untidy,
             indexable,
-            closing: Arc::clone(&closing),
+            room: room.clone(),
         };
         let checkpoints = Checkpoints {
             replay_from: header.replay_from,
@@ -247,7 +248,7 @@ impl Durable {
             sealed: sealed_queue,
             notes,
             release,
-            closing: Arc::clone(&closing),
+            room: room.clone(),
             settled,
         };
         let apply = Apply {
@@ -273,7 +274,7 @@ impl Durable {
                 journal: Arc::clone(&journal),
                 lookup: Arc::clone(lookup),
                 reads: reads.clone(),
-                closing: Arc::clone(&closing),
+                room: room.clone(),
             };
             let (opened, ready) = bounded(1);
             threads.push(spawn("fen-lookup", move || feeder.run(&indexable_queue, &opened))?);
@@ -291,7 +292,7 @@ impl Durable {
             lookup,
             identity,
             recovery,
-            closing,
+            room,
         })
     }
 
@@ -354,7 +355,7 @@ impl Drop for Durable {
     /// Waits until what was submitted is durable, applied and answered.
     fn drop(&mut self) {
         self.submissions = None;
-        self.closing.store(true, Ordering::Release);
+        self.room.close();
         for thread in self.threads.drain(..) {
             let _panicked = thread.join();
         }

@@ -18,10 +18,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use fen_book::{Account, AccountId, AccountSlot, Book, QueryFilter, RecordNumber};
 use fen_lookup::{Broken, Entry, FeedFault, Kind, Lookup, Places, Source, UNIT_PLACES, UnitName};
 use fen_store::journal::{Found, Journal, JournalFault, QueryTransfers};
+use fen_store::room::Room;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Accounts that are read between two commands.
@@ -117,7 +117,7 @@ pub(crate) struct Feeder {
     pub(crate) journal: Arc<Journal>,
     pub(crate) lookup: Arc<Lookup>,
     pub(crate) reads: Sender<Read>,
-    pub(crate) closing: Arc<AtomicBool>,
+    pub(crate) room: Room,
 }
 
 impl Past for Feeder {
@@ -142,7 +142,7 @@ impl Feeder {
         self.feed(&|| false, &mut told);
         let _nobody_waits = opened.send(());
         loop {
-            self.feed(&|| !self.closing.load(Ordering::Acquire), &mut told);
+            self.feed(&|| !self.room.is_closing(), &mut told);
             match sealed.recv_timeout(PATIENCE) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

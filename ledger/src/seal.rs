@@ -2,13 +2,12 @@
 
 use crate::apply::Note;
 use crate::fault::{Fault, words};
-use crate::room::until_room;
 use crate::shard::touched_ids;
 use crossbeam_channel::{Receiver, Sender};
 use fen_book::Chunk;
 use fen_store::journal::{Journal, JournalFault};
+use fen_store::room::Room;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Everything that the seal thread owns.
 pub(crate) struct Sealer {
@@ -19,8 +18,8 @@ pub(crate) struct Sealer {
     pub(crate) untidy: Sender<()>,
     /// Wakes the thread that feeds the secondary indexes.
     pub(crate) indexable: Sender<()>,
-    /// Set when the ledger closes: nothing waits for room any more.
-    pub(crate) closing: Arc<AtomicBool>,
+    /// Closed when the ledger is.
+    pub(crate) room: Room,
 }
 
 impl Sealer {
@@ -28,9 +27,9 @@ impl Sealer {
     pub(crate) fn run(self, chunks: &Receiver<Arc<Chunk>>) {
         while let Ok(chunk) = chunks.recv() {
             let number = chunk.number;
-            let sealed = until_room(&self.closing, JournalFault::is_full, || {
-                self.journal.seal(&chunk, &touched_ids(&chunk))
-            });
+            let sealed = self
+                .room
+                .until_room(JournalFault::is_full, || self.journal.seal(&chunk, &touched_ids(&chunk)));
             // Dropped here, so that the book can use its memory again.
             drop(chunk);
             let Some(sealed) = sealed else { return };

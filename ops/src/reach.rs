@@ -63,7 +63,7 @@ pub(crate) fn failure(fault: ClientFault) -> Failure {
     match fault {
         ClientFault::Refused(reason) => Failure::refused(reason),
         ClientFault::Setup(reason) => Failure::usage(reason),
-        ClientFault::Unreachable { .. } | ClientFault::Garbled(_) => Failure::unreachable(fault.to_string())
+        ClientFault::Unreachable { .. } | ClientFault::NoRoom(_) | ClientFault::Garbled(_) => Failure::unreachable(fault.to_string())
             .mend("is the cluster running, is the address its address for clients, are the certificates its own?"),
     }
 }

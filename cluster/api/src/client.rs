@@ -306,6 +306,9 @@ impl Client {
                     return Ok(response.into_inner());
                 }
                 Ok(Err(status)) => {
+                    if status.code() == Code::FailedPrecondition {
+                        return Err(ClientFault::NoRoom(status.message().to_owned()));
+                    }
                     if !worth_asking_again(status.code()) {
                         return Err(ClientFault::Refused(status.message().to_owned()));
                     }

@@ -18,6 +18,9 @@ pub enum ClientFault {
     /// The cluster says that the request itself is wrong; asking again does not help.
     #[error("refused: {0}")]
     Refused(String),
+    /// A node's disk is full, and it takes no writes until there is room: nothing was done.
+    #[error("no room: {0}")]
+    NoRoom(String),
     /// An address, a certificate or a key that cannot be used.
     #[error("{0}")]
     Setup(String),

@@ -119,6 +119,14 @@ impl Crew {
         }
     }
 
+    /// A worker waits: for the disk to have room, or for another worker.
+    pub(crate) async fn rest(&self, time: Duration) {
+        match self {
+            Self::Threads => std::thread::sleep(time),
+            Self::Tasks(_) => tokio::time::sleep(time).await,
+        }
+    }
+
     /// A queue of jobs for one worker. Whoever sends blocks while `waiting_max` wait; in a simulation nobody may
     /// block, and nobody does.
     pub(crate) fn queue<T>(&self, waiting_max: usize) -> (Orders<T>, Queue<T>) {

@@ -36,7 +36,7 @@ mod suite;
 
 pub use crew::{Crew, Helper, Pace};
 pub use group::{Group, GroupFault, GroupStatus, Members, Site, Tempo};
-pub use machine::{Audience, Image, ImageContent, Machine, Mark};
+pub use machine::{Audience, Checkpoint, Image, ImageContent, Machine, Mark};
 pub use receive::{Groups, Serve, forward};
 pub use scribe::Scribe;
 pub use words::{Answer, GroupId, LogPlace, PARCEL_BYTES_MAX, Parcel, Peer};

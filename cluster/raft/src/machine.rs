@@ -9,11 +9,14 @@ use bytes::Bytes;
 use openraft::storage::ApplyResponder;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait for the machine.
 const JOBS_MAX: usize = 256;
+/// How long a machine without jobs rests while its checkpoint waits for the disk.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_micros(200);
 
 /// Whether anybody hears the answer: on followers, and when a log is replayed, nobody does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +65,16 @@ pub struct Image {
     pub content: Arc<dyn ImageContent>,
 }
 
+/// How far a checkpoint is.
+pub enum Checkpoint {
+    /// It is durable.
+    Whole(Image),
+    /// The next moment's work waits.
+    UnderWay,
+    /// It waits for others.
+    Waits,
+}
+
 /// See the module.
 pub trait Machine: Send + 'static {
     /// What the durable image held that this machine was opened from. The log is replayed from there.
@@ -70,8 +83,13 @@ pub trait Machine: Send + 'static {
     /// node. A fault is a broken disk, never an answer: it stops the node.
     fn apply(&mut self, place: LogPlace, parcel: &Parcel, audience: Audience) -> io::Result<Answer>;
     /// Makes the present state durable, with its mark, and gives it out for a follower that needs it. The log up
-    /// to the mark may be thrown away afterwards.
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image>;
+    /// to the mark may be thrown away afterwards. What takes its time is only begun here, and [gone on](Self::go_on)
+    /// with; there is no other checkpoint before this one is whole.
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint>;
+    /// Goes on with the checkpoint under way, for a moment at a time: called between jobs.
+    fn go_on(&mut self) -> io::Result<Checkpoint> {
+        Err(io::Error::other("no checkpoint is under way"))
+    }
     /// The last durable image, if there is one.
     fn image(&mut self) -> io::Result<Option<Image>>;
     /// Takes the place of all state, durably.
@@ -150,48 +168,121 @@ fn note<T>(fault: &mut Option<String>, done: &io::Result<T>) {
     }
 }
 
-async fn work<M: Machine>(crew: Crew, mut machine: M, mut queue: mpsc::Receiver<Job<M>>) {
-    let mut fault: Option<String> = None;
-    let told = |fault: &Option<String>| match fault {
-        None => Ok(()),
-        Some(reason) => Err(io::Error::other(reason.clone())),
-    };
-    while let Some(job) = queue.recv().await {
-        crew.turn("machine").await;
+async fn work<M: Machine>(crew: Crew, machine: M, mut queue: mpsc::Receiver<Job<M>>) {
+    let mut worker = Worker { machine, fault: None, under_way: None };
+    loop {
+        let job = if worker.under_way.is_some() {
+            match queue.try_recv() {
+                Ok(job) => Some(job),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        } else {
+            match queue.recv().await {
+                Some(job) => Some(job),
+                None => return,
+            }
+        };
+        let is_idle = job.is_none();
+        if let Some(job) = job {
+            crew.turn("machine").await;
+            worker.take(job);
+        }
+        if worker.go_on() == Turn::Waits && is_idle {
+            crew.rest(CHECKPOINT_PATIENCE).await;
+        }
+    }
+}
+
+/// What the worker has.
+struct Worker<M> {
+    machine: M,
+    /// The first fault. After it the state is not what the log says; nothing more is applied or answered.
+    fault: Option<String>,
+    /// Who waits for the checkpoint under way.
+    under_way: Option<oneshot::Sender<io::Result<Image>>>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Turn {
+    Done,
+    Waits,
+}
+
+impl<M: Machine> Worker<M> {
+    fn told(&self) -> io::Result<()> {
+        match &self.fault {
+            None => Ok(()),
+            Some(reason) => Err(io::Error::other(reason.clone())),
+        }
+    }
+
+    fn take(&mut self, job: Job<M>) {
         match job {
-            Job::Apply { place, parcel, answer } => {
-                // After a fault the state is not what the log says; nothing more is applied or answered.
-                if fault.is_some() {
-                    continue;
-                }
-                let audience = if answer.is_some() { Audience::Client } else { Audience::Nobody };
-                let begun = Instant::now();
-                let applied = machine.apply(place, &parcel, audience);
-                metrics::histogram!("fen_apply_seconds").record(begun.elapsed().as_secs_f64());
-                match applied {
-                    Ok(reply) => {
-                        if let Some(answer) = answer {
-                            answer.send(reply);
-                        }
-                    }
-                    Err(error) => fault = Some(error.to_string()),
-                }
-            }
-            Job::Barrier(done) => drop(done.send(told(&fault))),
+            Job::Apply { place, parcel, answer } => self.apply(place, &parcel, answer),
+            Job::Barrier(done) => drop(done.send(self.told())),
             Job::Checkpoint(mark, done) => {
-                let image = told(&fault).and_then(|()| machine.checkpoint(mark));
-                // A machine hands each change to one checkpoint: after this one failed, a later one would lack what
-                // it was handed. Only a restart, from the checkpoint before and the log, has it all.
-                note(&mut fault, &image);
-                drop(done.send(image));
+                if self.under_way.is_some() {
+                    return drop(done.send(Err(io::Error::other("a checkpoint is under way"))));
+                }
+                let begun = self.told().and_then(|()| self.machine.checkpoint(mark));
+                self.under_way = Some(done);
+                self.heed(begun);
             }
-            Job::Image(done) => drop(done.send(machine.image())),
+            Job::Image(done) => drop(done.send(self.machine.image())),
             Job::Install(image, done) => {
-                let installed = told(&fault).and_then(|()| machine.install(image));
-                note(&mut fault, &installed);
+                let installed = self.told().and_then(|()| self.machine.install(image.clone()));
+                note(&mut self.fault, &installed);
+                // What was under way is of a state that is gone.
+                if let Some(waiting) = self.under_way.take() {
+                    drop(waiting.send(self.told().map(|()| image)));
+                }
                 drop(done.send(installed));
             }
-            Job::Read(look) => look(&mut machine),
+            Job::Read(look) => look(&mut self.machine),
+        }
+    }
+
+    fn apply(&mut self, place: LogPlace, parcel: &Parcel, answer: Option<ApplyResponder<Types>>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let audience = if answer.is_some() { Audience::Client } else { Audience::Nobody };
+        let begun = Instant::now();
+        let applied = self.machine.apply(place, parcel, audience);
+        metrics::histogram!("fen_apply_seconds").record(begun.elapsed().as_secs_f64());
+        match applied {
+            Ok(reply) => {
+                if let Some(answer) = answer {
+                    answer.send(reply);
+                }
+            }
+            Err(error) => self.fault = Some(error.to_string()),
+        }
+    }
+
+    /// A moment's work on the checkpoint under way.
+    fn go_on(&mut self) -> Turn {
+        if self.under_way.is_none() {
+            return Turn::Done;
+        }
+        let gone_on = self.machine.go_on();
+        let turn = if matches!(gone_on, Ok(Checkpoint::Waits)) { Turn::Waits } else { Turn::Done };
+        self.heed(gone_on);
+        turn
+    }
+
+    fn heed(&mut self, checkpoint: io::Result<Checkpoint>) {
+        let image = match checkpoint {
+            Ok(Checkpoint::UnderWay | Checkpoint::Waits) => return,
+            Ok(Checkpoint::Whole(image)) => Ok(image),
+            Err(error) => Err(error),
+        };
+        // A machine hands each change to one checkpoint: after this one failed, a later one would lack what it was
+        // handed. Only a restart, from the checkpoint before and the log, has it all.
+        note(&mut self.fault, &image);
+        if let Some(done) = self.under_way.take() {
+            drop(done.send(image));
         }
     }
 }
@@ -213,12 +304,12 @@ mod tests {
         fn apply(&mut self, _place: LogPlace, _parcel: &Parcel, _audience: Audience) -> io::Result<Answer> {
             Ok(Answer::default())
         }
-        fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+        fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint> {
             self.checkpoints += 1;
             if self.checkpoints == 1 {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            Ok(Image { mark, content: Arc::new(Bytes::new()) })
+            Ok(Checkpoint::Whole(Image { mark, content: Arc::new(Bytes::new()) }))
         }
         fn image(&mut self) -> io::Result<Option<Image>> {
             Ok(None)

@@ -3,7 +3,8 @@
 //!
 //! **Invariants.** A vote or an entry is reported durable only after the write that holds it has come back, and a
 //! later one never before an earlier one. After the first failed write nothing is written or reported any more:
-//! the node has to stop and recover.
+//! the node has to stop and recover. A full disk is no failure: what came before is made durable and told, and the next
+//! entry waits until there is room.
 
 use crate::codec::{self, Ink, Reader};
 use crate::crew::{Closed, Crew, Orders, Queue};
@@ -14,6 +15,7 @@ use crate::tail::{Tail, TailState};
 use crate::words::{Entry, GroupId, LogPlace, Types, Vote};
 use fen_book::Stamp;
 use fen_store::disk::Disk;
+use fen_store::room::{self, Room, Waiting};
 use fen_store::wal::{
     self, Control, Found, LogIndex, Position, SegmentNumber, Wal, WalFault, WalOptions, WalReader,
 };
@@ -74,6 +76,7 @@ pub struct Scribe {
     groups: Arc<Mutex<HashMap<GroupId, Arc<Tail>>>>,
     cache_bytes_max: usize,
     failed: watch::Receiver<Option<String>>,
+    room: Room,
 }
 
 impl Scribe {
@@ -97,14 +100,23 @@ impl Scribe {
         let (orders, queue) = crew.queue(ORDERS_MAX);
         let (failing, failed) = watch::channel(None);
         let reader = wal.reader();
-        let desk =
-            Desk { crew: crew.clone(), wal, queue, groups: groups.clone(), waiting: Vec::new(), failing };
+        let room = Room::default();
+        let desk = Desk {
+            crew: crew.clone(),
+            wal,
+            queue,
+            groups: groups.clone(),
+            waiting: Vec::new(),
+            failing,
+            room: room.clone(),
+            reserve: Reserve::default(),
+        };
         crew.hire("fen-scribe", desk.run()).map_err(|source| WalFault::Disk {
             file: directory.display().to_string(),
             doing: "starting the worker that writes",
             source,
         })?;
-        Ok(Self { crew: crew.clone(), orders, reader, groups, cache_bytes_max, failed })
+        Ok(Self { crew: crew.clone(), orders, reader, groups, cache_bytes_max, failed, room })
     }
 
     /// A group's part of the log; empty where the group is new here.
@@ -120,6 +132,17 @@ impl Scribe {
     /// Who works for the node.
     pub(crate) fn crew(&self) -> &Crew {
         &self.crew
+    }
+
+    /// Up to which entry a group's log was thrown away: whatever its machine holds has to reach so far.
+    pub fn purged(&self, group: GroupId) -> u64 {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.get(&group).and_then(|tail| tail.ends().0).map_or(0, |place| place.index)
+    }
+
+    /// The room on the node's disk; short while the log waits for some.
+    pub fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Says why, once the log can no longer be written; the node must stop then.
@@ -174,6 +197,18 @@ struct Desk {
     /// Orders that are staged but not durable.
     waiting: Vec<Staged>,
     failing: watch::Sender<Option<String>>,
+    room: Room,
+    reserve: Reserve,
+}
+
+/// A file in reserve. A leader's heartbeats are answered behind the entries before them, so entries that wait for room
+/// would hold up reads too: writes are turned away while there is room for what is on its way.
+#[derive(Default)]
+struct Reserve {
+    /// The file of the log that was being written when it was looked after last.
+    at: Option<SegmentNumber>,
+    /// There is none.
+    short: Option<Waiting>,
 }
 
 struct Staged {
@@ -202,7 +237,10 @@ impl Desk {
             match self.queue.next_within(MARK_PATIENCE).await {
                 Ok(Some(order)) => {
                     self.crew.turn("scribe").await;
-                    self.write_waiting(order)?;
+                    self.write_waiting(order).await?;
+                    if self.reserve.at != Some(self.wal.segment()) {
+                        self.keep_reserve()?;
+                    }
                     marks = self.waiting.is_empty();
                     #[cfg(feature = "planted")]
                     if planted::is_here(Bug::AnsweredBeforeDurable) {
@@ -218,17 +256,34 @@ impl Desk {
                         self.commit()?;
                     }
                     self.wal.settle()?;
+                    self.keep_reserve()?;
                 }
                 Err(Closed) => return self.commit(),
             }
         }
     }
 
+    /// Looks after the file in reserve; where there is no room for one, the node is short of room.
+    fn keep_reserve(&mut self) -> Result<(), WalFault> {
+        self.reserve.at = Some(self.wal.segment());
+        match self.wal.spares().hold_one() {
+            Ok(()) => self.reserve.short = None,
+            Err(fault @ WalFault::Full { .. }) => {
+                if self.reserve.short.is_none() {
+                    tracing::error!(%fault, "the log has its last file, and no writes are taken in");
+                    self.reserve.short = Some(self.room.wait());
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
     /// Stages an order, and all that wait behind it.
-    fn write_waiting(&mut self, order: Order) -> Result<(), WalFault> {
-        self.write(order)?;
+    async fn write_waiting(&mut self, order: Order) -> Result<(), WalFault> {
+        self.write(order).await?;
         while let Some(order) = self.queue.try_next() {
-            self.write(order)?;
+            self.write(order).await?;
         }
         Ok(())
     }
@@ -255,12 +310,12 @@ impl Desk {
         Ok(())
     }
 
-    fn write(&mut self, order: Order) -> Result<(), WalFault> {
+    async fn write(&mut self, order: Order) -> Result<(), WalFault> {
         match order {
             Order::Entries { group, entries, tail, done } => {
                 let mut places = Places { tail, entries: Vec::with_capacity(entries.len()) };
                 for entry in &entries {
-                    places.entries.push((LogPlace::of(entry.log_id), self.entry(group, entry)?));
+                    places.entries.push((LogPlace::of(entry.log_id), self.entry(group, entry).await?));
                 }
                 self.waiting.push(Staged { done, durable: Some(places) });
             }
@@ -271,41 +326,72 @@ impl Desk {
             Order::Vote { group, vote, done } => {
                 let body = Ink::default().vote(&vote).done();
                 let keep = Control::Keep { group: wal::GroupId::new(group.0), name: VOTE, body: &body };
-                self.wal.append_control(&keep)?;
+                self.control(&keep).await?;
                 self.waiting.push(Staged { done, durable: None });
             }
             Order::Committed { group, at } => {
                 let body = Ink::default().maybe(Some(&at.log_id())).done();
                 let keep = Control::Keep { group: wal::GroupId::new(group.0), name: COMMITTED, body: &body };
-                self.wal.append_control(&keep)?;
+                self.control(&keep).await?;
             }
             Order::Truncate { group, from } => {
                 let from = LogIndex::new(from);
-                self.wal.append_control(&Control::Truncate { group: wal::GroupId::new(group.0), from })?;
+                self.control(&Control::Truncate { group: wal::GroupId::new(group.0), from }).await?;
             }
-            Order::Purge { group, up_to, done } => self.purge(group, up_to, done)?,
+            Order::Purge { group, up_to, done } => self.purge(group, up_to, done).await?,
         }
         Ok(())
     }
 
-    fn entry(&mut self, group: GroupId, entry: &Entry) -> Result<Position, WalFault> {
+    async fn entry(&mut self, group: GroupId, entry: &Entry) -> Result<Position, WalFault> {
         let (kind, stamp, body) = codec::entry_body(entry);
-        self.wal.append(&wal::Entry {
+        let entry = wal::Entry {
             group: wal::GroupId::new(group.0),
             index: LogIndex::new(entry.log_id.index),
             term: *entry.log_id.leader_id,
             kind,
             stamp: Stamp::new(stamp),
             body: &body,
-        })
+        };
+        self.when_there_is_room(|wal| wal.append(&entry)).await
     }
 
-    fn purge(&mut self, group: GroupId, up_to: LogPlace, done: Done) -> Result<(), WalFault> {
+    async fn control(&mut self, control: &Control<'_>) -> Result<Position, WalFault> {
+        self.when_there_is_room(|wal| wal.append_control(control)).await
+    }
+
+    /// Stages something, however long that takes on a full disk. What was staged before is durable meanwhile, and told.
+    async fn when_there_is_room(
+        &mut self,
+        mut stage: impl FnMut(&mut Wal) -> Result<Position, WalFault> + Send,
+    ) -> Result<Position, WalFault> {
+        let mut waiting = None;
+        loop {
+            match stage(&mut self.wal) {
+                Err(fault @ WalFault::Full { .. }) => {
+                    if waiting.is_none() {
+                        tracing::error!(%fault, "the log waits for room");
+                        waiting = Some(self.room.wait());
+                    }
+                    self.commit()?;
+                    self.crew.rest(room::PATIENCE).await;
+                }
+                done => {
+                    if waiting.is_some() {
+                        tracing::info!("there is room again, and the log goes on");
+                    }
+                    return done;
+                }
+            }
+        }
+    }
+
+    async fn purge(&mut self, group: GroupId, up_to: LogPlace, done: Done) -> Result<(), WalFault> {
         let index = LogIndex::new(up_to.index);
         #[cfg(feature = "planted")]
         let index = LogIndex::new(index.get() + u64::from(planted::is_here(Bug::PurgeOffByOne)));
         let purge = Control::Purge { group: wal::GroupId::new(group.0), up_to: index, term: up_to.term };
-        self.wal.append_control(&purge)?;
+        self.control(&purge).await?;
         self.waiting.push(Staged { done, durable: None });
         // The purge must be durable before the files that it frees are overwritten. And only now does everything
         // staged have its place: what has none is not written yet, so it will lie in this segment or a later one.
@@ -359,8 +445,8 @@ mod tests {
     }
 
     /// Entries and a purge that wait together: the entries fill several files before any of them has its place.
-    #[test]
-    fn a_purge_frees_no_file_of_entries_staged_before_it() {
+    #[tokio::test]
+    async fn a_purge_frees_no_file_of_entries_staged_before_it() {
         let options = WalOptions { segment_bytes: 32 << 10, ..WalOptions::new(1) };
         let disk = Arc::new(MemoryDisk::new());
         let mut visit = |_: Position, _: Found<'_>| Ok(());
@@ -369,15 +455,24 @@ mod tests {
         let tail = Arc::new(Tail::new(TailState::default(), 1));
         let groups = Arc::new(Mutex::new(HashMap::from([(GROUP, tail.clone())])));
         let (queue, failing) = (Queue::never(), watch::channel(None).0);
-        let mut desk = Desk { crew: Crew::Threads, wal, queue, groups, waiting: Vec::new(), failing };
+        let mut desk = Desk {
+            crew: Crew::Threads,
+            wal,
+            queue,
+            groups,
+            waiting: Vec::new(),
+            failing,
+            room: Room::default(),
+            reserve: Reserve::default(),
+        };
         let done = || Done::Waiting(oneshot::channel().0);
 
         let entries: Vec<Entry> = (0..30).map(entry).collect();
         tail.append(&entries);
-        desk.write(Order::Entries { group: GROUP, entries, tail: tail.clone(), done: done() }).unwrap();
+        desk.write(Order::Entries { group: GROUP, entries, tail: tail.clone(), done: done() }).await.unwrap();
         let up_to = LogPlace { term: 1, index: 0 };
         tail.state().purge(up_to);
-        desk.write(Order::Purge { group: GROUP, up_to, done: done() }).unwrap();
+        desk.write(Order::Purge { group: GROUP, up_to, done: done() }).await.unwrap();
 
         let contents = tail.contents(1, 30, usize::MAX);
         assert_eq!(contents.len(), 29);

@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::crew::Crew;
 use crate::log::GroupLog;
-use crate::machine::{Audience, Image, Machine, Mark};
+use crate::machine::{Audience, Checkpoint, Image, Machine, Mark};
 use crate::scribe::Scribe;
 use crate::words::{Answer, GroupId, LogPlace, Parcel, Types};
 use bytes::Bytes;
@@ -26,10 +26,10 @@ impl Machine for Nothing {
     fn apply(&mut self, _place: LogPlace, _parcel: &Parcel, _audience: Audience) -> io::Result<Answer> {
         Ok(Answer::default())
     }
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint> {
         let image = Image { mark, content: Arc::new(Bytes::new()) };
         self.0 = Some(image.clone());
-        Ok(image)
+        Ok(Checkpoint::Whole(image))
     }
     fn image(&mut self) -> io::Result<Option<Image>> {
         Ok(self.0.clone())

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use fen_net::{ClusterId, Links, Listener, NodeId, Security, Stop};
 use fen_raft::{
-    Answer, Audience, Crew, Group, GroupFault, GroupId, Groups, Image, LogPlace, Machine, Mark, Members,
-    Parcel, Peer, Scribe, Serve, Site, Tempo,
+    Answer, Audience, Checkpoint, Crew, Group, GroupFault, GroupId, Groups, Image, LogPlace, Machine, Mark,
+    Members, Parcel, Peer, Scribe, Serve, Site, Tempo,
 };
 use fen_store::disk::MemoryDisk;
 use fen_store::wal::WalOptions;
@@ -57,11 +57,11 @@ impl Machine for Folding {
         }
         Ok(Answer(Bytes::copy_from_slice(&self.count.to_le_bytes())))
     }
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint> {
         let words: Vec<u8> = [self.count.to_le_bytes(), self.fold.to_le_bytes()].concat();
         let image = Image { mark, content: Arc::new(Bytes::from(words)) };
         *self.kept.lock().unwrap() = Some(image.clone());
-        Ok(image)
+        Ok(Checkpoint::Whole(image))
     }
     fn image(&mut self) -> io::Result<Option<Image>> {
         Ok(self.kept.lock().unwrap().clone())

@@ -9,7 +9,7 @@ use super::{Directory, VERSION};
 use bytes::Bytes;
 use fen_book::Stamp;
 use fen_book::batches::{BatchOrder, Batches};
-use fen_raft::{Answer, Audience, Image, LogPlace, Machine, Mark, Parcel};
+use fen_raft::{Answer, Audience, Checkpoint, Image, LogPlace, Machine, Mark, Parcel};
 use fen_store::disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -187,11 +187,11 @@ impl Machine for DirectoryMachine {
         }
     }
 
-    fn checkpoint(&mut self, mark: Mark) -> io::Result<Image> {
+    fn checkpoint(&mut self, mark: Mark) -> io::Result<Checkpoint> {
         let bytes = self.bytes(&mark);
         self.write(&bytes)?;
         self.mark = mark.clone();
-        Ok(Image { mark, content: Arc::new(Bytes::from(bytes)) })
+        Ok(Checkpoint::Whole(Image { mark, content: Arc::new(Bytes::from(bytes)) }))
     }
 
     fn image(&mut self) -> io::Result<Option<Image>> {

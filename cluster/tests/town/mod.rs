@@ -8,10 +8,12 @@ use fen_book::{
     Account, AccountFlags, AccountId, Amount, Code, CreateAccountStatus, CreateTransferStatus, LedgerCode,
     Transfer, TransferId,
 };
-use fen_cluster::{Certificates, Config, Limits, Node, NodeFault, SecurityConfig, TempoConfig};
+use fen_cluster::{Certificates, Config, Limits, Node, NodeFault, SecurityConfig, TempoConfig, World};
 use fen_net::{Authority, NODES_NAME, NodeId, node_name};
+use fen_store::disk::MemoryDisk;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -33,6 +35,7 @@ pub struct Town {
     pub nodes: Vec<Option<Node>>,
     /// Each node has threads of its own, so that it can be torn off in mid-step.
     runtimes: Vec<Option<Runtime>>,
+    pub disks: Vec<Arc<MemoryDisk>>,
     pub client: Client,
     _folder: tempfile::TempDir,
 }
@@ -43,6 +46,16 @@ impl Town {
     }
 
     pub async fn found_with(shards: u32, authority: Option<&Authority>, limits: &Limits) -> Self {
+        Self::found_on(Vec::new(), shards, authority, limits).await
+    }
+
+    /// The same with the nodes' data on disks in memory, as far as there are any.
+    pub async fn found_on(
+        disks: Vec<Arc<MemoryDisk>>,
+        shards: u32,
+        authority: Option<&Authority>,
+        limits: &Limits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let addresses = addresses();
         let mut configs = Vec::new();
@@ -64,9 +77,9 @@ impl Town {
             });
         }
         let (mut nodes, mut runtimes) = (Vec::new(), Vec::new());
-        for config in &configs {
+        for (index, config) in configs.iter().enumerate() {
             let runtime = runtime();
-            nodes.push(Some(start_on(&runtime, config).await.unwrap()));
+            nodes.push(Some(start_on(&runtime, config, disks.get(index)).await.unwrap()));
             runtimes.push(Some(runtime));
         }
         let clients: Vec<String> = configs.iter().map(|config| config.client_address.to_string()).collect();
@@ -82,7 +95,7 @@ impl Town {
             client_address: config.client_address.to_string(),
         });
         client.init(entries.collect(), shards).await.unwrap();
-        Self { configs, nodes, runtimes, client, _folder: folder }
+        Self { configs, nodes, runtimes, disks, client, _folder: folder }
     }
 
     pub async fn stop(&mut self, index: usize) {
@@ -101,7 +114,7 @@ impl Town {
         let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         let (node, runtime) = loop {
             let runtime = runtime();
-            match start_on(&runtime, &self.configs[index]).await {
+            match start_on(&runtime, &self.configs[index], self.disks.get(index)).await {
                 Ok(node) => break (node, runtime),
                 Err(fault) => {
                     runtime.shutdown_background();
@@ -155,8 +168,17 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-async fn start_on(runtime: &Runtime, config: &Config) -> Result<Node, NodeFault> {
-    runtime.spawn(Node::start(config.clone())).await.unwrap()
+async fn start_on(
+    runtime: &Runtime,
+    config: &Config,
+    disk: Option<&Arc<MemoryDisk>>,
+) -> Result<Node, NodeFault> {
+    let world = World::machine(config)?;
+    let world = match disk {
+        Some(disk) => World { disk: disk.clone(), ..world },
+        None => world,
+    };
+    runtime.spawn(Node::start_in(world, config.clone())).await.unwrap()
 }
 
 fn certificates(folder: &Path, node: u64, authority: &Authority) -> SecurityConfig {

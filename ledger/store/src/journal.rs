@@ -144,6 +144,11 @@ impl Journal {
         *current = Arc::new(next);
     }
 
+    /// The hash in the name of a segment's file, whatever the file holds.
+    pub fn named_hash(&self, number: u32) -> Option<SegmentHash> {
+        self.files.named_hash(number)
+    }
+
     /// How many chunks are sealed: the number of the next.
     pub fn chunks(&self) -> u32 {
         narrow(self.view().segments.len())

@@ -4,5 +4,6 @@ pub mod checkpoint;
 pub mod disk;
 mod index;
 pub mod journal;
+pub mod room;
 pub mod segment;
 pub mod wal;

@@ -31,7 +31,7 @@ impl Cluster {
         self.runtime.block_on(asking).map_err(|fault| match fault {
             ClientFault::Refused(reason) => ExportFault::Value(reason),
             ClientFault::Setup(reason) => ExportFault::Usage(reason),
-            ClientFault::Unreachable { .. } | ClientFault::Garbled(_) => {
+            ClientFault::Unreachable { .. } | ClientFault::NoRoom(_) | ClientFault::Garbled(_) => {
                 ExportFault::Unreachable(fault.to_string())
             }
         })

@@ -75,6 +75,12 @@ impl Files {
         Ok(listing)
     }
 
+    pub(super) fn named_hash(&self, number: u32) -> Option<SegmentHash> {
+        let names = self.disk.list(&self.directory).ok()?;
+        let mut named = names.iter().filter_map(|name| parse_file_name(name));
+        named.find(|(of, _)| *of == number).map(|(_, hash)| hash)
+    }
+
     pub(super) fn remove(&self, path: &Path) -> Result<(), JournalFault> {
         self.disk.remove(path).map_err(|source| JournalFault::disk(path, "removing", source))
     }

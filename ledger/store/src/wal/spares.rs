@@ -90,6 +90,19 @@ impl Spares {
         Ok(made)
     }
 
+    /// Sees to it that there is one in reserve, its space taken and not written yet: what is on its way when the disk
+    /// turns out to be full still has room then.
+    ///
+    /// # Errors
+    /// [`WalFault::Full`] where there is no room for it; the log is as it was.
+    pub fn hold_one(&self) -> Result<(), WalFault> {
+        if self.count() == 0 {
+            let spare = self.make(Space::Reserved)?;
+            self.pool().ready.push(spare);
+        }
+        Ok(())
+    }
+
     /// One file, made on the spot if there is none.
     pub(super) fn take(&self) -> Result<Spare, WalFault> {
         let ready = self.pool().ready.pop();
