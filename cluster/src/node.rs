@@ -21,7 +21,7 @@ use crate::router::Router;
 use crate::shard::ShardMachine;
 use crate::steward;
 use crate::teller::Teller;
-use crate::vault::Vault;
+use crate::vault::{Damage, Vault};
 use crate::world::{ClientDoor, World};
 use fen_api::wire;
 use fen_lookup::Lookup;
@@ -295,8 +295,8 @@ impl Builder {
         let (number, room) = (shard.group, self.scribe.room().clone());
         let open = move || ShardMachine::open(number, crew, Vault::open(disk, folder)?, &room);
         let machine = match self.world.crew.aside(open.clone()).await? {
-            Err(fault) if self.world.crew.may_wait_aside() => {
-                tracing::error!(shard = shard.group, %fault, "its books cannot be opened; another member's take their place");
+            Err(fault) if Damage::is(&fault) && self.world.crew.may_wait_aside() => {
+                tracing::error!(shard = shard.group, %fault, "its books are damaged; another member's take their place");
                 let vault = Vault::open(self.world.disk.clone(), folder_of(shard))?;
                 let from = mend::books(&self.router, id, vault, self.scribe.purged(id)).await?;
                 tracing::warn!(shard = shard.group, %from, "the books are mended");

@@ -15,9 +15,10 @@ use crate::crossing::board::Board;
 use crate::crossing::table::{self, Crossings};
 use crate::image::{self, ShardImage};
 use crate::parcel::{self, PackedCommand};
-use crate::vault::Vault;
+use crate::vault::{Damage, Vault};
 use bytes::{Bytes, BytesMut};
 use fen_book::Stamp;
+use fen_ledger::Fault;
 use fen_ledger::shard::{CheckpointHeader, Shard};
 use fen_raft::{Answer, Audience, Checkpoint, Crew, Image, LogPlace, Machine, Mark, Parcel};
 use fen_store::checkpoint::{Generation, PageId};
@@ -95,7 +96,10 @@ impl ShardMachine {
             table::TABLE => crossings.restore(bytes),
             unknown => Err(format!("table {unknown} is unknown to this release")),
         };
-        let shard = Shard::restore_beside(&store, journal.clone(), &mut others).map_err(io::Error::other)?;
+        let restored = Shard::restore_beside(&store, journal.clone(), &mut others);
+        let shard = restored.map_err(|fault| {
+            if matches!(fault, Fault::Damaged(_)) { Damage::error(fault) } else { io::Error::other(fault) }
+        })?;
         let books = Books::new(number, shard, crossings);
         let mark = read_mark(store.header())?;
         let standing = store.current();

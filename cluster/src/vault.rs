@@ -13,6 +13,25 @@ use fen_store::journal::Journal;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use thiserror::Error;
+
+/// Bytes in a vault are not what was written: books of another member may take their place. Everything else that
+/// keeps a vault from being opened (a full or failing disk, rights, another release) is for the operator.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Damage(String);
+
+impl Damage {
+    /// As an error of the operating system's kind.
+    pub fn error(fault: impl std::fmt::Display) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, Self(fault.to_string()))
+    }
+
+    /// Whether an error is damage.
+    pub fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+}
 
 /// See the module.
 #[derive(Clone)]
@@ -80,12 +99,16 @@ impl Vault {
     pub fn store(&self) -> io::Result<PageStore> {
         let folder = self.folder("checkpoint");
         self.disk.create_dir(&folder)?;
-        PageStore::open(self.disk.clone(), &folder).map_err(io::Error::other)
+        PageStore::open(self.disk.clone(), &folder).map_err(|fault| {
+            if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) }
+        })
     }
 
     /// The sealed journal.
     pub fn journal(&self) -> io::Result<Journal> {
-        Journal::open(self.disk.clone(), &self.folder("journal")).map_err(io::Error::other)
+        Journal::open(self.disk.clone(), &self.folder("journal")).map_err(|fault| {
+            if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) }
+        })
     }
 
     /// Removes all files; the empty folders stay.

@@ -283,6 +283,18 @@ async fn damaged_pages_and_segments_are_mended_from_the_other_members() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), all_well).await.expect("all members have one digest");
+    // What is no damage is left to the operator: the books stay where they are.
+    town.stop(hurt).await;
+    std::fs::rename(books.join("1/checkpoint"), books.join("1/aside")).unwrap();
+    std::fs::write(books.join("1/checkpoint"), b"a file where the folder was").unwrap();
+    town.start(hurt).await;
+    let seen = async {
+        while town.client.verify().await.unwrap().members.len() != 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), seen).await.expect("the shard is not served there");
+    assert!(!books.join("2").exists() && books.join("1/aside").exists(), "nothing is fetched");
     assert!(books.join("1/journal").join(name).exists(), "in a folder of its own");
     assert_eq!(town.balance(anna).await, 80_000);
 }

@@ -52,16 +52,18 @@ impl Shard {
     /// # Errors
     /// [`Fault::Open`], where a page or the header is damaged or from another release.
     pub fn restore(store: &PageStore, journal: Arc<Journal>) -> Answer<Self> {
-        Self::restore_beside(store, journal, &mut |page, _| {
+        let restored = Self::restore_beside(store, journal, &mut |page, _| {
             Err(format!("table {} is unknown to this release", page.table))
-        })
+        });
+        restored.map_err(|fault| if let Fault::Damaged(words) = fault { Fault::Open(words) } else { fault })
     }
 
     /// As [`Shard::restore`], for a checkpoint that holds tables beside the book's, from [`OTHER_TABLES`] on: their
     /// pages are handed to `others`, in order.
     ///
     /// # Errors
-    /// As [`Shard::restore`], and whatever `others` finds wrong.
+    /// [`Fault::Damaged`] where bytes are not what was written, which another member's copy mends; else as
+    /// [`Shard::restore`], and whatever `others` finds wrong.
     pub fn restore_beside(
         store: &PageStore,
         journal: Arc<Journal>,
@@ -87,7 +89,9 @@ impl Shard {
         let mut visit = |id: PageId, bytes: &[u8]| {
             if id.table >= OTHER_TABLES { others(id, bytes) } else { restore.page(id.table, id.page, bytes) }
         };
-        store.load(&mut visit).map_err(|fault| open(&fault))?;
+        store.load(&mut visit).map_err(|fault| {
+            if fault.is_damage() { Fault::Damaged(words(&fault)) } else { open(&fault) }
+        })?;
         let book = restore.finish().map_err(|reason| open(&reason))?;
         let sealed = journal.chunks();
         if sealed < header.book.chunk {

@@ -93,6 +93,12 @@ pub enum CheckpointFault {
 }
 
 impl CheckpointFault {
+    /// Whether bytes on disk are not what was written, or gone: another copy mends it. A full or failing disk and a newer
+    /// format are something else.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::DamagedPage { .. } | Self::Missing { .. })
+    }
+
     /// What a failing call means that leaves the disk uncertain: a sync, or a change of names.
     pub(super) fn uncertain(file: &str, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();

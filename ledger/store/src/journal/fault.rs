@@ -132,6 +132,12 @@ impl JournalFault {
         matches!(self, Self::Disk { source, .. } if full.contains(&source.kind()))
     }
 
+    /// Whether bytes on disk are not what was written: another copy mends it. What is missing may only lie in an archive
+    /// that is not mounted.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// Whether putting a sound file in place mends it.
     pub(crate) fn is_mendable(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Missing { .. })
