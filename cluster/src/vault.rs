@@ -29,7 +29,7 @@ impl Damage {
 
     /// Whether an error is damage.
     pub fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some()
     }
 }
 
@@ -99,16 +99,14 @@ impl Vault {
     pub fn store(&self) -> io::Result<PageStore> {
         let folder = self.folder("checkpoint");
         self.disk.create_dir(&folder)?;
-        PageStore::open(self.disk.clone(), &folder).map_err(|fault| {
-            if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) }
-        })
+        PageStore::open(self.disk.clone(), &folder)
+            .map_err(|fault| if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) })
     }
 
     /// The sealed journal.
     pub fn journal(&self) -> io::Result<Journal> {
-        Journal::open(self.disk.clone(), &self.folder("journal")).map_err(|fault| {
-            if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) }
-        })
+        Journal::open(self.disk.clone(), &self.folder("journal"))
+            .map_err(|fault| if fault.is_damage() { Damage::error(fault) } else { io::Error::other(fault) })
     }
 
     /// Removes all files; the empty folders stay.

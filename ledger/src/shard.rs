@@ -89,9 +89,9 @@ impl Shard {
         let mut visit = |id: PageId, bytes: &[u8]| {
             if id.table >= OTHER_TABLES { others(id, bytes) } else { restore.page(id.table, id.page, bytes) }
         };
-        store.load(&mut visit).map_err(|fault| {
-            if fault.is_damage() { Fault::Damaged(words(&fault)) } else { open(&fault) }
-        })?;
+        store
+            .load(&mut visit)
+            .map_err(|fault| if fault.is_damage() { Fault::Damaged(words(&fault)) } else { open(&fault) })?;
         let book = restore.finish().map_err(|reason| open(&reason))?;
         let sealed = journal.chunks();
         if sealed < header.book.chunk {

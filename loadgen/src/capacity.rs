@@ -90,11 +90,11 @@ pub struct Capacity {
     pub cpu_per_transfer: Line,
     /// Memory of a node under load, without its accounts: program, queues, filters, batches under way.
     pub memory_of_node: Line,
-    /// Disk of a node that does not grow with history: log, directory.
+    /// Disk of a node that does not grow with history: log, directory, checkpoint.
     pub disk_of_node: Line,
     /// Memory of an account.
     pub memory_per_account: Mean,
-    /// Disk of a transfer that is kept: journal, id index, lookups and checkpoint.
+    /// Disk of a transfer that is kept: journal, id index and lookups.
     pub disk_per_transfer: Mean,
     /// What goes over the wire for a transfer, from the client to and between all replicas; nought where it was not
     /// measured.
@@ -102,7 +102,7 @@ pub struct Capacity {
 }
 
 /// Folders of a data directory that are recycled, so do not grow with history.
-const RECYCLED: [&str; 3] = ["log", "directory", "incoming"];
+const RECYCLED: [&str; 4] = ["log", "directory", "incoming", "checkpoint"];
 
 /// What a run says of one replica.
 struct Sample {
