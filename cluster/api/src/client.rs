@@ -23,6 +23,9 @@ use tokio::time::Instant;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Response, Status};
 
+/// How long a call may take that adds up or copies whole books: a node gives up after a minute.
+const LONG_ATTEMPT: Duration = Duration::from_secs(65);
+const LONG_PATIENCE: Duration = Duration::from_mins(3);
 const BACK_OFF_FIRST: Duration = Duration::from_millis(5);
 /// A node that cannot be reached within this is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -279,28 +282,52 @@ impl Client {
         let ask = |channel| async move {
             cluster(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).verify(wire::VerifyRequest {}).await
         };
-        self.ask(ask).await
+        self.ask_long(ask).await
     }
 
     /// Every member of every shard moves old segments of its journal to its archive; give the client patience.
     pub async fn archive(&self, before: BusinessDate) -> Result<Vec<wire::MemberArchived>, ClientFault> {
         let message = wire::ArchiveRequest { before: before.get() };
         let ask = |channel| async move { cluster(channel).archive(message).await };
-        Ok(self.ask(ask).await?.members)
+        Ok(self.ask_long(ask).await?.members)
     }
 
-    /// Asks until somebody answers: the node that last did well first, then the others in turn.
-    pub(crate) async fn ask<T, F, A>(&self, mut ask: F) -> Result<T, ClientFault>
+    /// As [`Client::ask`], for what takes its time: asked a second time, it would only take twice as long.
+    async fn ask_long<T, F, A>(&self, ask: F) -> Result<T, ClientFault>
     where
         F: FnMut(Channel) -> A,
         A: Future<Output = Result<Response<T>, Status>>,
     {
         let options = &self.shared.options;
-        let deadline = Instant::now() + options.patience;
-        let (mut back_off, mut attempt) = (BACK_OFF_FIRST, options.attempt);
+        self.ask_within(options.patience.max(LONG_PATIENCE), options.attempt.max(LONG_ATTEMPT), ask).await
+    }
+
+    /// Asks until somebody answers: the node that last did well first, then the others in turn.
+    pub(crate) async fn ask<T, F, A>(&self, ask: F) -> Result<T, ClientFault>
+    where
+        F: FnMut(Channel) -> A,
+        A: Future<Output = Result<Response<T>, Status>>,
+    {
+        let options = &self.shared.options;
+        self.ask_within(options.patience, options.attempt, ask).await
+    }
+
+    async fn ask_within<T, F, A>(
+        &self,
+        patience: Duration,
+        mut attempt: Duration,
+        mut ask: F,
+    ) -> Result<T, ClientFault>
+    where
+        F: FnMut(Channel) -> A,
+        A: Future<Output = Result<Response<T>, Status>>,
+    {
+        let deadline = Instant::now() + patience;
+        let mut back_off = BACK_OFF_FIRST;
         loop {
             let (index, channel) = self.nodes(Nodes::choose);
-            let last = match tokio::time::timeout(attempt, ask(channel)).await {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let last = match tokio::time::timeout(attempt.min(left), ask(channel)).await {
                 Ok(Ok(response)) => {
                     self.heed_hint(response.metadata());
                     return Ok(response.into_inner());
@@ -328,11 +355,7 @@ impl Client {
             };
             if Instant::now() + back_off >= deadline {
                 let endpoints = self.nodes(|nodes| nodes.addresses.join(", "));
-                return Err(ClientFault::Unreachable {
-                    endpoints,
-                    seconds: options.patience.as_secs(),
-                    last,
-                });
+                return Err(ClientFault::Unreachable { endpoints, seconds: patience.as_secs(), last });
             }
             tokio::time::sleep(back_off).await;
             back_off = (back_off * 2).min(BACK_OFF_LONGEST);
