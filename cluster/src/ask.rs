@@ -97,7 +97,7 @@ pub enum Read {
     /// Moves old segments of this member's journal to its archive, which no answer depends on; answered by
     /// [`wire::MemberArchived`]. Who it is, the asker knows.
     Archive(wire::ArchiveRequest),
-    /// Of the image of one member; see [`crate::mend`].
+    /// Of the image of one member; see `mend.rs`.
     ImagePiece(wire::ImagePieceRequest),
     /// Of a segment of one member.
     SegmentPiece(wire::SegmentPieceRequest),
