@@ -57,7 +57,7 @@ fn command(program: &Path, plan: &Plan, part: Part, place: &Path) -> Command {
     command
 }
 
-/// Plays a part, in a process that [`run`] started.
+/// Plays a part, in a process that `run` started.
 ///
 /// # Errors
 /// A fault of the ledger.
