@@ -1,5 +1,5 @@
 //! The checkpoint thread: writes the pages that the apply thread hands over, and puts them in force at the end. A
-//! shard of a cluster writes its own through [`write`], with whatever it keeps beside the book.
+//! shard of a cluster writes its own through [`write()`], with whatever it keeps beside the book.
 
 use crate::apply::Note;
 use crate::fault::{Fault, words};
