@@ -1,5 +1,5 @@
 //! Mends a shard's files from its other members: segments one by one, found by reading them all in turn; and where the
-//! books cannot be opened at all, the whole of them.
+//! books cannot be opened at all, the whole of them. The index of ids is made again from the segments.
 //!
 //! The log is not touched: this node's votes and entries are in it, and what the image holds was applied by a majority.
 //! So a mended member may vote as before. A log that is damaged itself cannot be mended so: such a node is replaced
@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// Between two segments that are read to see whether they are sound.
-const SEGMENT_EVERY: Duration = Duration::from_secs(5);
+const SEGMENT_EVERY: Duration = Duration::from_secs(1);
 /// How long a peer may take over one piece.
 const PIECE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is waited for that a peer's image reaches far enough, and between two askings.
@@ -55,7 +55,8 @@ fn others(router: &Router, group: GroupId) -> Vec<NodeId> {
     holders.iter().copied().map(NodeId).filter(|holder| *holder != router.node()).collect()
 }
 
-/// Reads a shard's segments in turn, as long as the shard is served here, and mends what is damaged.
+/// Reads a shard's segments in turn, and its index after each round of them, as long as the shard is served here, and
+/// mends what is damaged.
 pub(crate) async fn watch(router: Router, group: GroupId) {
     let mut next = 0;
     while let Some(teller) = router.teller(group) {
@@ -66,6 +67,15 @@ pub(crate) async fn watch(router: Router, group: GroupId) {
         drop(teller);
         if next >= journal.chunks() {
             next = 0;
+            let of_thread = journal.clone();
+            if let Ok(Err(fault)) = crew.aside(move || of_thread.mend_index()).await {
+                tracing::error!(group = group.0, %fault, "the index cannot be mended");
+            }
+        }
+        for fault in journal.take_mended() {
+            tracing::warn!(group = group.0, %fault, "the index is mended");
+            count("index", "found");
+            count("index", "mended");
         }
         if next < journal.chunks() {
             let (number, of_thread) = (next, journal.clone());

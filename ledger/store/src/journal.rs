@@ -83,14 +83,12 @@ pub struct Journal {
     /// Held by whoever merges.
     merging: Mutex<()>,
     roots: Mutex<roots::Roots>,
+    /// What was damaged in the index and made again, until somebody tells of it.
+    mended: Mutex<Vec<JournalFault>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn is_among(run: &Arc<Run>, runs: &[Arc<Run>]) -> bool {
-    runs.iter().any(|other| Arc::ptr_eq(run, other))
 }
 
 /// The segment of a record, and its position there.
@@ -112,6 +110,7 @@ impl Journal {
             sealing: Mutex::default(),
             merging: Mutex::default(),
             roots: Mutex::default(),
+            mended: Mutex::default(),
         };
         let mut sealed = Sealed { segments: listing.segments(&journal.files), ..Sealed::default() };
         if let Some(newer) =
@@ -299,7 +298,16 @@ impl Journal {
     ///
     /// Segments from `settled` on are left alone: a replay that starts at a checkpoint skips the runs of what it
     /// has not come to, and a run that reached over the checkpoint could not be skipped.
+    ///
+    /// A damaged run is not merged but made again.
     pub fn merge_once(&self, settled: u32) -> Result<bool, JournalFault> {
+        match self.merge_due(settled) {
+            Err(fault) if fault.is_damage() && self.mend_index()? > 0 => Ok(true),
+            outcome => outcome,
+        }
+    }
+
+    fn merge_due(&self, settled: u32) -> Result<bool, JournalFault> {
         let _one_at_a_time = locked(&self.merging);
         let view = self.view();
         let Some(runs) = due(&view.runs, settled) else { return Ok(false) };
@@ -322,21 +330,37 @@ impl Journal {
         self.view().runs.iter().filter_map(|run| run.verify().err()).collect()
     }
 
-    /// Reads all of the index, and makes again from the segments what is damaged. Answers how many runs were.
+    /// Reads all of the index, and makes again from the segments what is damaged. Answers how many runs were. Each is
+    /// replaced at once, so that no question finds less than there is.
     pub fn mend_index(&self) -> Result<u32, JournalFault> {
-        let damaged: Vec<Arc<Run>> = {
-            let _one_at_a_time = locked(&self.merging);
-            let view = self.view();
-            let damaged: Vec<Arc<Run>> =
-                view.runs.iter().filter(|run| run.verify().is_err()).cloned().collect();
-            self.publish(|sealed| sealed.runs.retain(|run| !is_among(run, &damaged)));
-            damaged
-        };
-        for run in &damaged {
-            self.files.remove(run.path())?;
+        let _one_at_a_time = locked(&self.merging);
+        let view = self.view();
+        let mut count = 0;
+        for run in &view.runs {
+            let Err(fault) = run.verify() else { continue };
+            let mut made = Vec::new();
+            for number in run.segments().clone() {
+                made.push(self.files.write_segment_run(number, self.entries_of_segment(&view, number)?)?);
+            }
+            // The run of a single segment was written in the place of the damaged one.
+            let is_replaced = made.iter().any(|new| new.path() == run.path());
+            self.publish(|sealed| {
+                sealed.runs.retain(|other| !Arc::ptr_eq(other, run));
+                sealed.runs.extend(made);
+                sealed.runs.sort_by_key(|run| *run.segments().start());
+            });
+            if !is_replaced {
+                self.files.remove(run.path())?;
+            }
+            locked(&self.mended).push(fault);
+            count += 1;
         }
-        self.index_the_rest()?;
-        Ok(narrow(damaged.len()))
+        Ok(count)
+    }
+
+    /// What was damaged in the index and made again since this was asked last.
+    pub fn take_mended(&self) -> Vec<JournalFault> {
+        std::mem::take(&mut *locked(&self.mended))
     }
 
     /// Makes a run for every segment that has none.
@@ -429,9 +453,17 @@ impl Journal {
         ids: &[TransferId],
         below: RecordNumber,
     ) -> Result<Vec<(usize, Found)>, JournalFault> {
-        let view = self.view();
+        let mut view = self.view();
         let mut places: Vec<(RecordNumber, usize)> = Vec::new();
-        candidates(&view.runs, kind, ids, below, |place, number| places.push((number, place)))?;
+        let looked = candidates(&view.runs, kind, ids, below, |place, number| places.push((number, place)));
+        if let Err(fault) = looked {
+            if !fault.is_damage() || self.mend_index()? == 0 {
+                return Err(fault);
+            }
+            view = self.view();
+            places.clear();
+            candidates(&view.runs, kind, ids, below, |place, number| places.push((number, place)))?;
+        }
         // By record number, so that neighbours share the reading of their block.
         places.sort_unstable();
         let mut found = Vec::with_capacity(places.len());
