@@ -59,6 +59,8 @@ pub enum Read {
     Totals,
     /// Adds the books up again; answered by [`wire::MemberAudit`].
     Audit,
+    /// Folds some loans, from the one at a place on; answered by [`wire::VerifyLoansReply`].
+    AuditLives(wire::VerifyLoansRequest),
     /// What this shard said to the legs of transfers; answered by [`crate::crossing::orders::Verdict`]s.
     Verdicts(wire::Ids),
     /// Answered by [`wire::MovedReply`].
@@ -198,6 +200,7 @@ impl Read {
         match self {
             Self::Totals
             | Self::Audit
+            | Self::AuditLives(_)
             | Self::Statement(_)
             | Self::LoanStatement(_)
             | Self::GeneralLedger(_)
@@ -244,6 +247,7 @@ impl Read {
             Self::Totals => bytes.put_u8(73),
             Self::BusinessDate => bytes.put_u8(74),
             Self::Audit => bytes.put_u8(75),
+            Self::AuditLives(asked) => put(bytes, 92, asked),
             Self::Verdicts(ids) => put(bytes, 76, ids),
             Self::Statement(asked) => put(bytes, 77, asked),
             Self::LoanStatement(asked) => put(bytes, 78, asked),
@@ -296,6 +300,7 @@ impl Read {
             89 => read(bytes).map(Self::Inclusion),
             90 => read(bytes).map(Self::Consistency),
             91 => read(bytes).map(Self::Archive),
+            92 => read(bytes).map(Self::AuditLives),
             112 => read(bytes).map(Self::ImagePiece),
             113 => read(bytes).map(Self::SegmentPiece),
             96 => read(bytes).map(Self::Moved),

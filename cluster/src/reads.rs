@@ -29,7 +29,8 @@ use fen_api::{records, wire};
 use fen_book::clearing::{Step, step_id};
 use fen_book::{AccountId, Amount, Book, CreateTransferStatus, EVENTS_MAX, Transfer, TransferId};
 use fen_json::reply::Answer as _;
-use fen_ledger::{LedgerTotals, history};
+
+use fen_ledger::{LIVES, LedgerTotals, history};
 use prost::Message;
 use std::collections::BTreeMap;
 use zerocopy::IntoBytes;
@@ -88,6 +89,9 @@ impl Desk<'_> {
             Read::Moved(query) => self.moved(query).await,
             Read::Totals => Ok(encoded(&self.look(|shard| totals(shard.shard().book())).await?)),
             Read::Audit => Ok(encoded(&self.look(|machine| audit(machine.books())).await?)),
+            Read::AuditLives(asked) => {
+                Ok(encoded(&self.look(move |shard| lives(shard.books(), asked.first)).await?))
+            }
             Read::BusinessDate => {
                 let date = self.look(|shard| shard.shard().book().loans().business_date()).await?;
                 Ok(date.map_or_else(Bytes::new, |date| Bytes::copy_from_slice(&date.get().to_le_bytes())))
@@ -315,7 +319,7 @@ fn totals_message(ledger: u32, totals: &LedgerTotals, own_accounts: u64) -> wire
 /// What this member finds in its books, and its digest of them. Who it is, the asker knows.
 fn audit(books: &Books) -> wire::MemberAudit {
     let shard = books.shard();
-    let audit = shard.audit();
+    let audit = shard.audit_sums();
     let own = totals(shard.book()).ledgers.into_iter().map(|totals| (totals.ledger, totals.own_accounts));
     let own: BTreeMap<u32, u64> = own.collect();
     let message = |(ledger, totals): (&u32, &LedgerTotals)| {
@@ -333,7 +337,15 @@ fn audit(books: &Books) -> wire::MemberAudit {
         open_pendings: audit.open_pendings,
         ledgers: audit.ledgers.iter().map(message).collect(),
         faults: audit.faults,
+        loans: audit.loans,
     }
+}
+
+/// Which of some loans this member finds to be other than their events say.
+fn lives(books: &Books, first: u32) -> wire::VerifyLoansReply {
+    let shard = books.shard();
+    let loans = u32::try_from(shard.book().loans().len()).unwrap_or(u32::MAX);
+    wire::VerifyLoansReply { next: first.saturating_add(LIVES).min(loans), faults: shard.audit_lives(first) }
 }
 
 fn wide_ids(ids: &wire::Ids) -> Result<Vec<u128>, ServeFault> {

@@ -130,7 +130,7 @@ async fn a_transfer_between_shards_looks_like_any_other() {
         Transfer { pending_id: held.id, flags: TransferFlags::VOID_PENDING_TRANSFER, ..Transfer::default() };
     assert_eq!(post(client, Transfer { id: TransferId::new(6_006), ..void }).await, Status::Created);
     clearing_is_empty(client).await;
-    let found = client.verify().await.unwrap();
+    let found = client.verify(&|_loans| ()).await.unwrap();
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     assert!(found.crossed > 50, "{} of 200 have crossed", found.crossed);
 }

@@ -1,5 +1,9 @@
 //! The audit: every balance is added up again from the journal, and every invariant looked at.
+//!
+//! Loans are folded from their events one by one, some tens of microseconds each: that part is asked for piece by
+//! piece, so that commands wait for a piece only.
 
+use crate::Answer;
 use crate::shard::Shard;
 use fen_book::memo::{Applied, MemoReader, Piece};
 use fen_book::{
@@ -133,13 +137,18 @@ pub struct Audit {
     pub expiries: u64,
     /// How many pending transfers are open.
     pub open_pendings: u64,
+    /// How many loans.
+    pub loans: u64,
     /// The trial balance, by ledger.
     pub ledgers: BTreeMap<u32, LedgerTotals>,
     /// Each thing found wrong, in words; empty when the books are right.
     pub faults: Vec<String>,
 }
 
-/// Audits a shard: every segment's hash, every index run, every record, every balance.
+/// So many loans are folded while commands wait: some tens of milliseconds.
+pub const LIVES: u32 = 1_000;
+
+/// Audits a shard: every segment's hash, every index run, every record, every balance; not yet the lives of its loans.
 pub(crate) fn of_shard(shard: &Shard) -> Audit {
     let (journal, book) = (shard.journal(), shard.book());
     let below = shard.first_young();
@@ -173,7 +182,12 @@ pub(crate) fn of_shard(shard: &Shard) -> Audit {
     recount.young(book)
 }
 
-/// Audits a book that has all of its journal.
+/// Which of up to [`LIVES`] loans, from the one at `first` on, are not what their events come to.
+pub(crate) fn of_lives(book: &Book, first: u32) -> Vec<String> {
+    book.loans().audit_lives(book.accounts(), first, LIVES)
+}
+
+/// Audits a book that has all of its journal; not yet the lives of its loans.
 pub(crate) fn of_book(book: &Book) -> Audit {
     Recount::default().young(book)
 }
@@ -192,11 +206,27 @@ struct Recount {
 
 const FAULTS_MAX: usize = 1_000;
 
+impl Audit {
+    /// Adds what was found wrong, up to a thousand.
+    fn fault(&mut self, words: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(words);
+        }
+    }
+
+    /// Has all loans looked at, piece by piece.
+    pub(crate) fn lives(mut self, mut piece: impl FnMut(u32) -> Answer<Vec<String>>) -> Answer<Self> {
+        let loans = u32::try_from(self.loans).unwrap_or(u32::MAX);
+        for first in (0..loans).step_by(LIVES as usize) {
+            piece(first)?.into_iter().for_each(|words| self.fault(words));
+        }
+        Ok(self)
+    }
+}
+
 impl Recount {
     fn fault(&mut self, words: String) {
-        if self.audit.faults.len() < FAULTS_MAX {
-            self.audit.faults.push(words);
-        }
+        self.audit.fault(words);
     }
 
     fn of(&mut self, slot: AccountSlot) -> &mut Balances {
@@ -212,9 +242,10 @@ impl Recount {
         for record in book.young().chunks().flat_map(|chunk| &chunk.records) {
             self.record(record, book);
         }
-        for words in book.loans().audit(book.accounts()).into_iter().chain(book.batches().audit()) {
+        for words in book.loans().audit_sums(book.accounts()).into_iter().chain(book.batches().audit()) {
             self.fault(words);
         }
+        self.audit.loans = u64::try_from(book.loans().len()).unwrap_or(u64::MAX);
         self.compare(book)
     }
 

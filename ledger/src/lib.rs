@@ -74,7 +74,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use audit::{Audit, LedgerTotals, Total};
+pub use audit::{Audit, LIVES, LedgerTotals, Total};
 pub use body::Body;
 pub use clock::{Clock, SystemClock};
 pub use cursor::{Cursor, Direction};
@@ -493,14 +493,20 @@ impl Ledger {
         }
     }
 
-    /// Adds the whole journal up again and looks at every invariant. Commands wait meanwhile.
+    /// Adds the whole journal up again and looks at every invariant. Commands wait while the journal is added up, and
+    /// then go on between pieces of the loans.
     ///
     /// # Errors
     /// [`Fault::Stopped`]. What is wrong with the books is in [`Audit::faults`].
     pub fn audit(&self) -> Answer<Audit> {
         match &self.keep {
-            Keep::Memory(memory) => Ok(audit::of_book(&settled(memory)?.book)),
-            Keep::Durable(durable) => durable.read(Shard::audit),
+            Keep::Memory(memory) => {
+                let settled = settled(memory)?;
+                audit::of_book(&settled.book).lives(|first| Ok(audit::of_lives(&settled.book, first)))
+            }
+            Keep::Durable(durable) => durable
+                .read(Shard::audit_sums)?
+                .lives(|first| durable.read(move |shard| shard.audit_lives(first))),
         }
     }
 

@@ -189,9 +189,22 @@ impl Shard {
         Ok(found.into_iter().next().map(|(_, found)| found.record))
     }
 
-    /// Adds the whole journal up again and looks at every invariant.
-    pub fn audit(&self) -> Audit {
+    /// Adds the whole journal up again and looks at every invariant, but not at the lives of loans:
+    /// [`Shard::audit_lives`] does.
+    pub fn audit_sums(&self) -> Audit {
         audit::of_shard(self)
+    }
+
+    /// All of the audit at once.
+    pub fn audit(&self) -> Audit {
+        let whole = self.audit_sums().lives(|first| Ok(self.audit_lives(first)));
+        whole.expect("a look at the books in hand does not fail")
+    }
+
+    /// Which of up to [`audit::LIVES`] loans, from the one at `first` on, in the order in which they were made, are not
+    /// what their events come to.
+    pub fn audit_lives(&self, first: u32) -> Vec<String> {
+        audit::of_lives(&self.book, first)
     }
 
     /// One number for all the books; equal books have equal numbers, whoever keeps them.

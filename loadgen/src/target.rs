@@ -265,7 +265,7 @@ impl Cluster {
     pub(crate) fn verified(&self) -> Run<wire::VerifyReply> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut reply = self.block_on(self.client().verify())?;
+            let mut reply = self.block_on(self.client().verify(&|_loans| ()))?;
             for member in &reply.members {
                 let (shard, node) = (member.group, member.node);
                 let words = member.faults.iter().map(|fault| format!("shard {shard}, node {node}: {fault}"));

@@ -15,6 +15,7 @@ use fen_book::{
     Account, AccountFilter, AccountId, BalanceLine, BusinessDate, CreateAccountStatus, CreateTransferStatus,
     OpenPending, Outcome, Transfer, TransferId,
 };
+use futures_util::future::join_all;
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -277,12 +278,43 @@ impl Client {
         Ok(self.ask(ask).await?.steps)
     }
 
-    /// Every member of every shard adds its books up again; give the client patience.
-    pub async fn verify(&self) -> Result<wire::VerifyReply, ClientFault> {
+    /// Every member of every shard adds its books up again, and looks at every loan, some in a call: `looked_at` hears
+    /// how many.
+    pub async fn verify(&self, looked_at: &(dyn Fn(u64) + Sync)) -> Result<wire::VerifyReply, ClientFault> {
         let ask = |channel| async move {
             cluster(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).verify(wire::VerifyRequest {}).await
         };
-        self.ask_long(ask).await
+        let mut reply: wire::VerifyReply = self.ask_long(ask).await?;
+        let looking = reply.members.iter().map(|member| self.verify_loans(member, looked_at));
+        let found = join_all(looking).await;
+        for (member, found) in reply.members.iter_mut().zip(found) {
+            match found {
+                Ok(faults) => member.faults.extend(faults),
+                Err(fault) => member.faults.push(format!("its loans were not all looked at: {fault}")),
+            }
+        }
+        Ok(reply)
+    }
+
+    /// All loans of a member, some in a call.
+    async fn verify_loans(
+        &self,
+        member: &wire::MemberAudit,
+        looked_at: &(dyn Fn(u64) + Sync),
+    ) -> Result<Vec<String>, ClientFault> {
+        let (mut faults, mut first) = (Vec::new(), 0);
+        while u64::from(first) < member.loans {
+            let message = wire::VerifyLoansRequest { group: member.group, node: member.node, first };
+            let reply =
+                self.ask(|channel| async move { cluster(channel).verify_loans(message).await }).await?;
+            if reply.next <= first {
+                return Err(ClientFault::Refused("it has fewer loans than it had".to_owned()));
+            }
+            looked_at(u64::from(reply.next - first));
+            faults.extend(reply.faults);
+            first = reply.next;
+        }
+        Ok(faults)
     }
 
     /// Every member of every shard moves old segments of its journal to its archive; give the client patience.

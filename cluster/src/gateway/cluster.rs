@@ -69,6 +69,15 @@ impl Cluster for Gateway {
         Ok(Response::new(Self::verify(self, &call).await.map_err(status)?))
     }
 
+    async fn verify_loans(
+        &self,
+        request: Request<wire::VerifyLoansRequest>,
+    ) -> Reply<wire::VerifyLoansReply> {
+        let call = Call::of(request.metadata());
+        let reply = Self::verify_loans(self, request.into_inner(), &call).await;
+        Ok(Response::new(reply.map_err(status)?))
+    }
+
     async fn archive(&self, request: Request<wire::ArchiveRequest>) -> Reply<wire::ArchiveReply> {
         // Copying takes its time; what is not done within the call goes on, and the next call tells of it.
         let call = Call::within(Some(PATIENCE_MAX), false);

@@ -1,4 +1,5 @@
 //! Every member of every shard adds its books up again, the members are held against each other, and the shards too.
+//! Loans are looked at in calls of their own, some at a time: a fold takes its time, and payments go on in between.
 
 use super::{Call, Gateway, not_founded};
 use crate::ask::{self, Ask, Read};
@@ -37,6 +38,18 @@ impl Gateway {
             reply.faults.extend(faults);
         }
         Ok(reply)
+    }
+
+    /// A member looks at some of its loans.
+    pub(super) async fn verify_loans(
+        &self,
+        asked: wire::VerifyLoansRequest,
+        call: &Call,
+    ) -> Result<wire::VerifyLoansReply, ServeFault> {
+        let (node, group) = (NodeId(asked.node), GroupId(asked.group));
+        let question = Read::AuditLives(asked);
+        let answer = self.office.router.ask_member(node, group, &question, call.deadline).await?;
+        ask::read(answer).map_err(ServeFault::Unavailable)
     }
 
     /// What is wrong with the registry of payment files, which the directory's group keeps.

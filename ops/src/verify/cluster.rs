@@ -15,7 +15,11 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs the command.
 pub(super) fn run(reach: &Reach, begun: Instant, json: bool) -> Result<Exit, Failure> {
-    let reply = wait(async { reach.patient_client(PATIENCE)?.verify().await.map_err(failure) })?;
+    let bar = crate::progress::items("loans", 0);
+    let looked_at = |loans| bar.inc(loans);
+    let reply = wait(async { reach.patient_client(PATIENCE)?.verify(&looked_at).await.map_err(failure) });
+    bar.finish_and_clear();
+    let reply = reply?;
     let (audit, digest) = joined(&reply)?;
     let finding = Finding { audit: &audit, digest: &digest, seconds: begun.elapsed().as_secs_f64() };
     say(&if json { finding.json()? } else { finding.words(Path::new("the cluster")) })?;
@@ -27,7 +31,7 @@ pub(super) fn run(reach: &Reach, begun: Instant, json: bool) -> Result<Exit, Fai
 
 /// What a cluster's members found, as one finding, and the digests of its shards.
 pub(crate) async fn found(client: &Client) -> Result<(Audit, String), Failure> {
-    joined(&client.verify().await.map_err(failure)?)
+    joined(&client.verify(&|_loans| ()).await.map_err(failure)?)
 }
 
 /// One member's figures for each shard, all members' faults.
