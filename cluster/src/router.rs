@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 const HEARD_LATELY: Duration = Duration::from_secs(1);
 /// How long a member tries to hear from the leader.
 const HEARING: Duration = Duration::from_millis(500);
+/// How long a shard's leader without room on its disk has to hand over, where the shard has other members.
+const ROOM_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a peer may take before another one is asked.
 const PEER_PATIENCE: Duration = Duration::from_secs(1);
 /// How often whoever waits for a leader's answer looks whether it still leads.
@@ -235,6 +237,7 @@ impl Router {
     ) -> Result<Answered, ServeFault> {
         let mut hint = None;
         let mut turn = 0_usize;
+        let hands_over_until = Instant::now() + ROOM_PATIENCE;
         loop {
             let target = hint.take().unwrap_or_else(|| self.next_holder(group, &mut turn));
             let asking = tokio::time::timeout_at(deadline, self.ask_leader(target, group, question));
@@ -244,6 +247,7 @@ impl Router {
                 Err(_elapsed) => ServeFault::Unavailable("no answer in time".to_owned()),
             };
             let pause = match &fault {
+                ServeFault::NoRoom(_) if self.is_shared(group) && Instant::now() < hands_over_until => PAUSE,
                 ServeFault::Busy | ServeFault::NoRoom(_) | ServeFault::Refused(_) => return Err(fault),
                 ServeFault::NotLeader(Some(leader)) if *leader != target => {
                     hint = Some(*leader);
@@ -359,6 +363,12 @@ impl Router {
                 ServeFault::Unavailable("this member has not heard from a leader yet".to_owned())
             }),
         }
+    }
+
+    /// Whether a shard has more than one member.
+    fn is_shared(&self, group: GroupId) -> bool {
+        let directory = self.directory();
+        directory.shards.iter().any(|shard| shard.group == group.0 && shard.holders.len() > 1)
     }
 
     /// This node first, if it holds the shard; then the others in turn.

@@ -36,6 +36,8 @@ const PARCELS_MAX: usize = 4;
 const SMALL_BYTES: usize = 64 << 10;
 /// How often a leader looks whether something has lapsed.
 const PULSE_EVERY: Duration = Duration::from_millis(100);
+/// How often a leader without room asks another member to lead: where nobody has room, the leadership goes round.
+const HAND_OVER_EVERY: Duration = Duration::from_secs(1);
 
 /// How long an image is kept that nobody asks for any more: it keeps pages on disk.
 const LENT_FOR: Duration = Duration::from_mins(1);
@@ -315,7 +317,19 @@ fn hand_out(result: Result<fen_raft::Answer, ServeFault>, askers: Vec<Asker>) {
     }
 }
 
-/// Lets time pass in the book where nobody else does.
+/// Asks the voter that lacks least to lead, if this node leads and there is another one.
+async fn hand_over(group: &Group<ShardMachine>) -> bool {
+    let status = group.status();
+    let others = status.lag.iter().filter(|(node, _)| status.voters.contains(node));
+    let Some((to, _)) = others.filter(|_| status.leads).min_by_key(|(_, lacks)| **lacks) else {
+        return false;
+    };
+    tracing::warn!(group = group.id().0, to = to.0, "no room on the disk: another member is asked to lead");
+    group.transfer_leadership(*to).await.is_ok()
+}
+
+/// Lets time pass in the book where nobody else does; and hands the leadership over where there is no room on this
+/// node's disk, as others may have some.
 async fn pulse(
     queue: mpsc::WeakSender<Waiting>,
     group: Group<ShardMachine>,
@@ -324,8 +338,13 @@ async fn pulse(
     disk: Room,
     lent: Lent,
 ) {
+    let mut handed_over_at: Option<Instant> = None;
     loop {
         tokio::time::sleep(PULSE_EVERY).await;
+        let is_due = handed_over_at.is_none_or(|at| at.elapsed() >= HAND_OVER_EVERY);
+        if is_due && disk.is_short() && hand_over(&group).await {
+            handed_over_at = Some(Instant::now());
+        }
         lent.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take_if(|(asked_at, _)| asked_at.elapsed() > LENT_FOR);
