@@ -10,7 +10,7 @@ use crate::fault::NodeFault;
 use fen_api::{Client, ClientFault, ClientOptions, wire};
 use fen_net::{Authority, NODES_NAME, NodeId, node_name};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -54,6 +54,17 @@ pub struct Layout {
     pub port: u16,
     /// No certificates: loopback needs none.
     pub is_plaintext: bool,
+    /// At which addresses the nodes are.
+    pub hosts: Hosts,
+}
+
+/// At which addresses the nodes of a layout are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hosts {
+    /// All at 127.0.0.1.
+    Loopback,
+    /// Each at one of its own, from this one upwards: they are in network namespaces.
+    From(Ipv4Addr),
 }
 
 impl Layout {
@@ -115,7 +126,7 @@ impl Layout {
             let security = match &authority {
                 None => SecurityConfig { plaintext: true, ..SecurityConfig::default() },
                 Some(authority) => {
-                    let names = names_of(node);
+                    let names = names_of(u64::from(node), self.host(node - 1));
                     let (certificate, key) = authority.issue(&names).map_err(|fault| fault.to_string())?;
                     write(&format!("node-{node}.pem"), &certificate)?;
                     write(&format!("node-{node}.key"), &key)?;
@@ -131,8 +142,8 @@ impl Layout {
                 cluster: cluster.clone(),
                 node: u64::from(node),
                 data: format!("node-{node}").into(),
-                peer_address: self.address(PEERS_ABOVE + node - 1)?,
-                client_address: self.address(node - 1)?,
+                peer_address: self.address(node - 1, PEERS_ABOVE)?,
+                client_address: self.address(node - 1, 0)?,
                 watch_address: None,
                 security,
                 limits: Limits::default(),
@@ -144,16 +155,44 @@ impl Layout {
         Ok(())
     }
 
-    fn address(self, offset: u16) -> Result<SocketAddr, String> {
+    /// Where the node at a place, counted from nought, is.
+    fn host(self, place: u16) -> IpAddr {
+        IpAddr::V4(match self.hosts {
+            Hosts::Loopback => Ipv4Addr::LOCALHOST,
+            Hosts::From(first) => Ipv4Addr::from_bits(first.to_bits() + u32::from(place)),
+        })
+    }
+
+    fn address(self, place: u16, above: u16) -> Result<SocketAddr, String> {
+        let offset = above + place;
         let port =
             self.port.checked_add(offset).ok_or_else(|| format!("no port {offset} above {}", self.port))?;
-        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        Ok(SocketAddr::from((self.host(place), port)))
     }
 }
 
 /// The names in a node's certificate.
-fn names_of(node: u16) -> [String; 3] {
-    [node_name(NodeId(u64::from(node))), NODES_NAME.to_owned(), Ipv4Addr::LOCALHOST.to_string()]
+fn names_of(node: u64, host: IpAddr) -> [String; 3] {
+    [node_name(NodeId(node)), NODES_NAME.to_owned(), host.to_string()]
+}
+
+/// A certificate of the layout's authority for a further node, where the layout has one.
+fn security_of(beside: &Path, node: u64, like: &Config) -> Result<SecurityConfig, String> {
+    if like.security.plaintext {
+        return Ok(like.security.clone());
+    }
+    let read = |name: &str| std::fs::read_to_string(beside.with_file_name(name));
+    let parts = read("authority.pem").and_then(|certificate| Ok((certificate, read("authority.key")?)));
+    let (certificate, key) = parts.map_err(|error| error.to_string())?;
+    let authority = Authority::load(&certificate, &key).map_err(|fault| fault.to_string())?;
+    let names = names_of(node, like.client_address.ip());
+    let issued = authority.issue(&names).map_err(|fault| fault.to_string())?;
+    let names = [format!("node-{node}.pem"), format!("node-{node}.key")];
+    for (name, text) in names.iter().zip([issued.0, issued.1]) {
+        write_private(&beside.with_file_name(name), &text).map_err(|error| error.to_string())?;
+    }
+    let [certificate, key] = names.map(|name| Some(name.into()));
+    Ok(SecurityConfig { certificate, key, ..like.security.clone() })
 }
 
 /// Keys are their owner's alone.
@@ -177,6 +216,8 @@ pub struct LocalCluster {
     program: PathBuf,
     /// Whether the nodes' words to operators go nowhere.
     is_quiet: bool,
+    /// What starts the program at a place: the words before it.
+    launchers: Vec<Vec<String>>,
     nodes: Vec<LocalNode>,
 }
 
@@ -186,7 +227,7 @@ impl LocalCluster {
     /// # Errors
     /// A configuration is wrong, or a process cannot be started.
     pub fn start(program: &Path, files: &[PathBuf]) -> Result<Self, LocalFault> {
-        Self::start_all(program, files, false)
+        Self::start_all(program, files, false, Vec::new())
     }
 
     /// As [`LocalCluster::start`]; what the nodes tell operators is not shown.
@@ -194,14 +235,32 @@ impl LocalCluster {
     /// # Errors
     /// As [`LocalCluster::start`].
     pub fn start_quietly(program: &Path, files: &[PathBuf]) -> Result<Self, LocalFault> {
-        Self::start_all(program, files, true)
+        Self::start_all(program, files, true, Vec::new())
     }
 
-    fn start_all(program: &Path, files: &[PathBuf], is_quiet: bool) -> Result<Self, LocalFault> {
+    /// As [`LocalCluster::start_quietly`], each node by a launcher of its own, which ends in the program itself, so
+    /// that the process is the node's: `nsenter` with its options, say.
+    ///
+    /// # Errors
+    /// As [`LocalCluster::start`].
+    pub fn start_by(
+        launchers: Vec<Vec<String>>,
+        program: &Path,
+        files: &[PathBuf],
+    ) -> Result<Self, LocalFault> {
+        Self::start_all(program, files, true, launchers)
+    }
+
+    fn start_all(
+        program: &Path,
+        files: &[PathBuf],
+        is_quiet: bool,
+        launchers: Vec<Vec<String>>,
+    ) -> Result<Self, LocalFault> {
         let read =
             |file: &PathBuf| Ok(LocalNode { file: file.clone(), config: Config::read(file)?, child: None });
         let nodes = files.iter().map(read).collect::<Result<_, LocalFault>>()?;
-        let mut cluster = Self { program: program.to_owned(), is_quiet, nodes };
+        let mut cluster = Self { program: program.to_owned(), is_quiet, launchers, nodes };
         (0..files.len()).try_for_each(|place| cluster.start_node(place))?;
         Ok(cluster)
     }
@@ -220,7 +279,14 @@ impl LocalCluster {
         if node.child.is_some() {
             return Ok(());
         }
-        let mut command = Command::new(&self.program);
+        let mut command = match self.launchers.get(place).and_then(|words| words.split_first()) {
+            None => Command::new(&self.program),
+            Some((launcher, words)) => {
+                let mut command = Command::new(launcher);
+                command.args(words).arg(&self.program);
+                command
+            }
+        };
         command.arg("start").arg("--config").arg(&node.file).arg("--until-stdin-closes");
         if self.is_quiet {
             command.stderr(Stdio::null());
@@ -272,7 +338,7 @@ impl LocalCluster {
     }
 
     /// A node is gone for good, with its disk: it is killed, and an empty one is started in its place, under an id and
-    /// addresses of its own, which are returned; the cluster has to be told. For layouts without certificates.
+    /// addresses of its own, which are returned; the cluster has to be told.
     ///
     /// # Errors
     /// The folder cannot be written, or the process not be started.
@@ -281,14 +347,14 @@ impl LocalCluster {
         let id = 1 + self.nodes.iter().map(|node| node.config.node).max().unwrap_or(0);
         let node = &mut self.nodes[place];
         let broken = |reason: String| LocalFault::Broken { what: node.file.display().to_string(), reason };
-        let layout = Layout { nodes: 1, port: 0, is_plaintext: true };
         let port = Layout::free_port(1).map_err(|error| broken(error.to_string()))?;
-        let layout = Layout { port, ..layout };
+        let at = |above| SocketAddr::new(node.config.client_address.ip(), port + above);
         let config = Config {
             node: id,
             data: format!("node-{id}").into(),
-            peer_address: layout.address(PEERS_ABOVE).map_err(&broken)?,
-            client_address: layout.address(0).map_err(&broken)?,
+            peer_address: at(PEERS_ABOVE),
+            client_address: at(0),
+            security: security_of(&node.file, id, &node.config).map_err(broken)?,
             ..node.config.clone()
         };
         let text = toml::to_string(&config).map_err(|error| broken(error.to_string()))?;
@@ -312,6 +378,11 @@ impl LocalCluster {
     pub fn node(&self, place: usize) -> (u64, Option<u32>, &Path, SocketAddr) {
         let LocalNode { file, config, child } = &self.nodes[place];
         (config.node, child.as_ref().map(Child::id), file, config.client_address)
+    }
+
+    /// The folder with a node's data.
+    pub fn folder(&self, place: usize) -> &Path {
+        &self.nodes[place].config.data
     }
 
     /// The processes that run.
@@ -377,7 +448,7 @@ mod tests {
     #[test]
     fn a_folder_is_laid_out_once() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout { nodes: 3, port: 7001, is_plaintext: false };
+        let layout = Layout { nodes: 3, port: 7001, is_plaintext: false, hosts: Hosts::Loopback };
         let files = layout.files(folder.path()).unwrap();
         let first = std::fs::read_to_string(&files[2]).unwrap();
         assert_eq!(layout.files(folder.path()).unwrap(), files);

@@ -9,8 +9,16 @@
 //! **Invariants.** What the rounds do follows from the seed; when exactly it strikes does not, since processes are
 //! real. Every process that is started ends with the run, stopped ones too.
 //!
-//! Limits: three nodes, and of a shard's members never more than one whose disk is gone. Deliberately absent: cuts in
-//! the network, full disks and rotten bits, which the simulator has (`cluster/sim`).
+//! Where namespaces are permitted, each node is in a network of its own and speaks TLS, ways between them are cut, and
+//! one node has a small disk that fills up ([`sandbox`]); elsewhere these troubles are left out.
+//!
+//! Limits: three nodes, and of a shard's members never more than one whose disk is gone or rots. Deliberately absent:
+//! lines that lose and reorder, slow disks and jumping clocks, which the simulator has (`cluster/sim`).
+
+pub mod sandbox;
+mod trouble;
+
+pub use trouble::Trouble;
 
 use crate::Watch;
 use crate::check::Expected;
@@ -19,12 +27,13 @@ use crate::fault::{Fault, Run};
 use crate::place::Place;
 use crate::target::Cluster;
 use crate::workload::{Hot, Ids, Kinds, Workload};
-use fen_api::wire;
-use fen_cluster::local::{Layout, LocalCluster};
+use fen_cluster::local::{Hosts, Layout, LocalCluster};
+use sandbox::Sandbox;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use trouble::{Dice, Ground};
 
 /// Nodes, and copies of each shard.
 const NODES: u16 = 3;
@@ -48,51 +57,8 @@ pub struct Plan {
     pub shards: u32,
     /// Where the data goes and stays; a temporary directory if there is none.
     pub data: Option<PathBuf>,
-}
-
-/// What goes wrong in a round.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Trouble {
-    /// The leader of a shard is killed with SIGKILL, and started again.
-    KillLeader,
-    /// Another member is.
-    KillFollower,
-    /// All are, and start in any order.
-    KillAll,
-    /// The leader of a shard stands still (SIGSTOP), and goes on.
-    StopLeader,
-    /// Another member does.
-    StopFollower,
-    /// All do.
-    StopAll,
-    /// A node is lost with its disk; an empty one takes its place under a new id.
-    Replace,
-}
-
-impl Trouble {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::KillLeader,
-        Self::KillFollower,
-        Self::KillAll,
-        Self::StopLeader,
-        Self::StopFollower,
-        Self::StopAll,
-        Self::Replace,
-    ];
-
-    /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::KillLeader => "leader killed",
-            Self::KillFollower => "follower killed",
-            Self::KillAll => "all killed",
-            Self::StopLeader => "leader stopped for a while",
-            Self::StopFollower => "follower stopped for a while",
-            Self::StopAll => "all stopped for a while",
-            Self::Replace => "node lost, an empty one in its place",
-        }
-    }
+    /// Whether this process is [inside](sandbox::enter).
+    pub is_sandboxed: bool,
 }
 
 /// One kind of trouble, over all rounds.
@@ -115,28 +81,6 @@ pub struct Outcome {
     pub struck: BTreeMap<Trouble, Struck>,
     /// What was wrong after the last round; nothing where all is right.
     pub faults: Vec<String>,
-}
-
-/// Numbers from a seed (`SplitMix64`).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
-    }
-
-    fn index(&mut self, length: usize) -> usize {
-        let drawn = self.below(length as u64);
-        usize::try_from(drawn).expect("an index was drawn below a length")
-    }
-
-    fn pause(&mut self, from_ms: u64, to_ms: u64) {
-        std::thread::sleep(Duration::from_millis(from_ms + self.below(to_ms - from_ms + 1)));
-    }
 }
 
 /// Counts answers, and the longest time without one.
@@ -181,9 +125,14 @@ impl Watch for Silence {
 /// The place or a process breaks, or the cluster stops answering for good.
 pub fn run(plan: &Plan, program: &Path, tell: &mut dyn FnMut(&str)) -> Run<Outcome> {
     let place = Place::open(plan.data.as_deref())?;
+    // The node at the first place has the small disk.
+    let small = place.path().join("node-1");
+    let sandbox = plan.is_sandboxed.then(|| Sandbox::new(NODES, &small)).transpose()?;
     let port = Layout::free_port(NODES).map_err(|error| Fault::Process(format!("no port: {error}")))?;
-    let layout = Layout { nodes: NODES, port, is_plaintext: true };
-    let processes = LocalCluster::start_quietly(program, &layout.files(place.path())?)?;
+    let hosts = sandbox.as_ref().map_or(Hosts::Loopback, |_| Hosts::From(sandbox::FIRST));
+    let layout = Layout { nodes: NODES, port, is_plaintext: sandbox.is_none(), hosts };
+    let launchers = sandbox.as_ref().map(Sandbox::launchers).unwrap_or_default();
+    let processes = LocalCluster::start_by(launchers, program, &layout.files(place.path())?)?;
     let workload = Workload {
         seed: plan.seed,
         accounts: 1_000,
@@ -200,18 +149,18 @@ pub fn run(plan: &Plan, program: &Path, tell: &mut dyn FnMut(&str)) -> Run<Outco
     open_accounts(&cluster, &workload, &crate::Unwatched)?;
     drop(cluster);
     let (mut outcome, expected) = (Outcome::default(), Expected::new(workload));
-    let mut torment = Torment { shards: plan.shards, processes, expected, first: 0, dice: Dice(plan.seed) };
+    let dice = Dice(plan.seed);
+    let mut torment = Torment { shards: plan.shards, processes, sandbox, expected, first: 0, dice };
     let begun = Instant::now();
     // Every kind once, in an order of the seed, then the next lap.
     let mut lap: Vec<Trouble> = Vec::new();
     while begun.elapsed() < plan.lasts && outcome.rounds < plan.rounds_max && outcome.faults.is_empty() {
         if lap.is_empty() {
-            lap.extend(Trouble::ALL);
+            lap.extend(Trouble::all(plan.is_sandboxed));
         }
         let trouble = lap.swap_remove(torment.dice.index(lap.len()));
-        let cluster = Cluster::of(&torment.processes)?;
-        let silence = torment.round(trouble, &cluster)?;
-        outcome.faults = torment.expected.compare(&cluster)?;
+        let silence = torment.round(trouble)?;
+        outcome.faults = torment.settle(trouble)?;
         outcome.rounds += 1;
         outcome.acknowledged = torment.expected.created();
         let struck = outcome.struck.entry(trouble).or_default();
@@ -231,7 +180,9 @@ pub fn run(plan: &Plan, program: &Path, tell: &mut dyn FnMut(&str)) -> Run<Outco
 /// A run between two rounds.
 struct Torment {
     shards: u32,
+    // Before the networks, in which its processes are.
     processes: LocalCluster,
+    sandbox: Option<Sandbox>,
     /// What all answers so far add up to.
     expected: Expected,
     /// The number of the next command.
@@ -241,7 +192,8 @@ struct Torment {
 
 impl Torment {
     /// One round: the longest silence.
-    fn round(&mut self, trouble: Trouble, cluster: &Cluster) -> Run<Duration> {
+    fn round(&mut self, trouble: Trouble) -> Run<Duration> {
+        let cluster = Cluster::of(&self.processes)?;
         let (workload, stop) = (self.expected.workload(), AtomicBool::new(false));
         let load = Load {
             stream: &workload,
@@ -262,12 +214,15 @@ impl Torment {
             answers: AtomicU64::new(0),
         };
         let driven = std::thread::scope(|scope| {
-            let driving = scope.spawn(|| drive(cluster, &load, &silence));
+            let driving = scope.spawn(|| drive(&cluster, &load, &silence));
             let struck = silence
                 .wait_for(ANSWERS)
                 .and_then(|()| {
                     silence.longest_us.store(0, Ordering::Relaxed);
-                    self.strike(trouble, cluster)
+                    let shard = 1 + u32::try_from(self.dice.below(u64::from(self.shards))).unwrap_or(0);
+                    let (processes, dice) = (&mut self.processes, &mut self.dice);
+                    Ground { processes, sandbox: self.sandbox.as_ref(), cluster: &cluster, dice }
+                        .strike(trouble, shard)
                 })
                 .and_then(|()| silence.wait_for(ANSWERS));
             stop.store(true, Ordering::Relaxed);
@@ -281,66 +236,16 @@ impl Torment {
         self.first = driven.sent.iter().map(|sent| sent.end).max().unwrap_or(self.first);
         Ok(Duration::from_micros(silence.longest_us.load(Ordering::Relaxed)))
     }
-
-    /// Does what the round is about, and puts it right again.
-    fn strike(&mut self, trouble: Trouble, cluster: &Cluster) -> Run<()> {
-        let (processes, dice) = (&mut self.processes, &mut self.dice);
-        let shard = 1 + u32::try_from(dice.below(u64::from(self.shards))).unwrap_or(0);
-        let leader = cluster.leader(shard)?;
-        let everybody: Vec<usize> = (0..processes.size()).collect();
-        let place = everybody.iter().copied().find(|place| processes.node(*place).0 == leader);
-        let leading = place.ok_or_else(|| Fault::Process(format!("node {leader} is not one of ours")))?;
-        let following = (leading + 1 + dice.index(processes.size() - 1)) % processes.size();
-        match trouble {
-            Trouble::KillLeader => kill(processes, vec![leading], dice),
-            Trouble::KillFollower => kill(processes, vec![following], dice),
-            Trouble::KillAll => kill(processes, everybody, dice),
-            Trouble::StopLeader => stop(processes, &[leading], dice),
-            Trouble::StopFollower => stop(processes, &[following], dice),
-            Trouble::StopAll => stop(processes, &everybody, dice),
-            Trouble::Replace => replace(dice.index(processes.size()), processes, cluster),
+    /// What is wrong with the books after a round. Rot is found and mended in its own time.
+    fn settle(&self, trouble: Trouble) -> Run<Vec<String>> {
+        let cluster = Cluster::of(&self.processes)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let faults = self.expected.compare(&cluster)?;
+            if faults.is_empty() || trouble != Trouble::Rot || Instant::now() > deadline {
+                return Ok(faults);
+            }
+            std::thread::sleep(LOOK_EVERY * 100);
         }
     }
-}
-
-/// Kills nodes, and starts them again in any order.
-fn kill(processes: &mut LocalCluster, mut whom: Vec<usize>, dice: &mut Dice) -> Run<()> {
-    for place in &whom {
-        processes.kill(*place);
-    }
-    while !whom.is_empty() {
-        let place = whom.swap_remove(dice.index(whom.len()));
-        dice.pause(0, 1_500);
-        processes.start_node(place)?;
-    }
-    Ok(())
-}
-
-/// Nodes stand still for a while.
-fn stop(processes: &mut LocalCluster, whom: &[usize], dice: &mut Dice) -> Run<()> {
-    for place in whom {
-        processes.stop_for_now(*place)?;
-    }
-    dice.pause(200, 3_000);
-    for place in whom {
-        processes.go_on(*place)?;
-    }
-    Ok(())
-}
-
-/// A node is gone with its disk; another takes its place, under an id that was never given.
-fn replace(place: usize, processes: &mut LocalCluster, cluster: &Cluster) -> Run<()> {
-    let (lost, ..) = processes.node(place);
-    let (id, peer_address, client_address) = processes.replace(place)?;
-    let node =
-        wire::Node { id, peer_address: peer_address.to_string(), client_address: client_address.to_string() };
-    cluster.block_on(cluster.client().replace_node(lost, node))?;
-    let deadline = Instant::now() + PATIENCE;
-    while !cluster.block_on(cluster.client().plan())?.is_empty() {
-        if Instant::now() > deadline {
-            return Err(Fault::Process(format!("node {id} does not come to hold what node {lost} held")));
-        }
-        std::thread::sleep(LOOK_EVERY * 10);
-    }
-    Ok(())
 }

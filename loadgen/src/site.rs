@@ -11,7 +11,7 @@ use crate::scenario::Plan;
 use crate::target::{Cluster, Target};
 use crate::workload::account_id;
 use fen_api::Client;
-use fen_cluster::local::{Layout, LocalCluster};
+use fen_cluster::local::{Hosts, Layout, LocalCluster};
 use fen_ledger::Ledger;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,7 +88,7 @@ impl Site {
         }
         let port =
             Layout::free_port(plan.replicas).map_err(|error| Fault::Process(format!("no port: {error}")))?;
-        let layout = Layout { nodes: plan.replicas, port, is_plaintext: true };
+        let layout = Layout { nodes: plan.replicas, port, is_plaintext: true, hosts: Hosts::Loopback };
         let processes = LocalCluster::start(host.program, &layout.files(place.path())?)?;
         let cluster = Cluster::of(&processes)?;
         cluster.block_on(processes.found(plan.shards))?;

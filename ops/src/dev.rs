@@ -6,7 +6,7 @@
 use crate::exit::{Exit, Failure, say};
 use crate::reach::wait;
 use clap::Args;
-use fen_cluster::local::{Layout, LocalCluster, LocalFault};
+use fen_cluster::local::{Hosts, Layout, LocalCluster, LocalFault};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,7 +45,9 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let &Arguments { nodes, port, plaintext: is_plaintext, .. } = arguments;
-    let files = Layout { nodes, port, is_plaintext }.files(&arguments.data).map_err(failure)?;
+    let files = Layout { nodes, port, is_plaintext, hosts: Hosts::Loopback }
+        .files(&arguments.data)
+        .map_err(failure)?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::unreachable(format!("this program cannot be found: {error}")))?;
     let mut cluster = LocalCluster::start(&program, &files).map_err(failure)?;

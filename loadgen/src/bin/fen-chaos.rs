@@ -1,13 +1,13 @@
-//! `fen-chaos`: real processes of a cluster, killed, stopped and replaced while clients pay; `cargo xtask chaos` builds
+//! `fen-chaos`: real processes of a cluster, killed, stopped, cut off and replaced while clients pay; `cargo xtask chaos` builds
 //! and runs it.
 
 use clap::Parser;
-use fen_loadgen::chaos::{Outcome, Plan, run};
+use fen_loadgen::chaos::{Outcome, Plan, run, sandbox};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Kills, stops and replaces the processes of a cluster under load, and adds everything up after each round.
+/// Kills, stops, cuts off and replaces the processes of a cluster under load, and adds everything up after each round.
 #[derive(Parser, Debug)]
 #[command(after_help = "Examples:\n  fen-chaos --minutes 5\n  fen-chaos --rounds 7 --seed 3 --shards 1")]
 struct Options {
@@ -40,6 +40,13 @@ fn main() -> ExitCode {
         eprintln!("there is no `fen` beside this program: build it, or name one with --program");
         return ExitCode::from(2);
     };
+    let is_sandboxed = match sandbox::enter() {
+        Ok(()) => true,
+        Err(reason) => {
+            println!("without cuts and full disks, since namespaces cannot be had here: {reason}");
+            false
+        }
+    };
     println!("seed {seed}, {} shards on 3 nodes, {} minutes", options.shards, options.minutes);
     let plan = Plan {
         lasts: Duration::from_secs(options.minutes.saturating_mul(60)),
@@ -47,6 +54,7 @@ fn main() -> ExitCode {
         seed,
         shards: options.shards,
         data: options.data,
+        is_sandboxed,
     };
     let begun = Instant::now();
     match run(&plan, &program, &mut |line| println!("{line}")) {

@@ -9,7 +9,7 @@ use crate::reach::{failure, runtime};
 use crate::verify::found_in_cluster;
 use fen_api::Client;
 use fen_book::{AccountFlags, AccountId, CreateTransferStatus, TransferId};
-use fen_cluster::local::{Layout, LocalCluster};
+use fen_cluster::local::{Hosts, Layout, LocalCluster};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,8 +52,9 @@ struct Portfolio {
 pub(super) fn live(folder: &Path) -> Result<Town, Failure> {
     let fault = |error: &dyn std::fmt::Display| Failure::unreachable(format!("three nodes: {error}"));
     let port = Layout::free_port(3).map_err(|error| fault(&error))?;
-    let files =
-        Layout { nodes: 3, port, is_plaintext: false }.files(folder).map_err(|error| fault(&error))?;
+    let files = Layout { nodes: 3, port, is_plaintext: false, hosts: Hosts::Loopback }
+        .files(folder)
+        .map_err(|error| fault(&error))?;
     let program = std::env::current_exe().map_err(|error| fault(&error))?;
     // A node's log is for operators; here it would stand between the lines of the tour.
     let mut cluster = LocalCluster::start_quietly(&program, &files).map_err(|error| fault(&error))?;
