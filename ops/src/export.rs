@@ -2,8 +2,8 @@
 
 use crate::exit::{Exit, Failure, say};
 use crate::print::{count, plural};
-use clap::{Args, ValueEnum};
-use fen_export::{ExportFault, Selection, write_accounts, write_transfers};
+use clap::Args;
+use fen_export::{ExportFault, Selection, What, write_accounts, write_transfers};
 use std::path::PathBuf;
 
 /// Writes transfers of any range, or accounts, as CSV.
@@ -29,12 +29,6 @@ pub(crate) struct Arguments {
     /// Where to write it; otherwise standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum What {
-    Transfers,
-    Accounts,
 }
 
 /// Runs the command.

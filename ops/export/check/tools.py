@@ -85,10 +85,10 @@ def check_pandas(frame, records, totals):
         assert sum(int(amount) for amount in amounts) == debits_posted
 
 
-def check_accounts(totals):
+def check_accounts(source, totals):
     with duckdb.connect() as db:
         sums = "select ledger, sum(debits_posted::hugeint), sum(credits_posted::hugeint), sum(debits_pending::hugeint)"
-        found = db.execute(f"{sums} from read_csv('accounts.csv') group by 1").fetchall()
+        found = db.execute(f"{sums} from {source} group by 1").fetchall()
         assert len(found) == len(totals), found
         for ledger, debits_posted, credits_posted, debits_pending in found:
             assert (int(debits_posted), int(debits_pending)) == totals[ledger], (ledger, found)
@@ -111,7 +111,9 @@ def main():
         found = json.loads(run(fen, "verify", "--data", "books", "--json"))["ledgers"]
         totals = {line["ledger"]: (int(line["debits_posted"]), int(line["debits_pending"])) for line in found}
         check_duckdb("read_csv('all.csv')", records, totals)
-        check_accounts(totals)
+        run(parquet, "--data", "books", "--what", "accounts", "--out", "accounts.parquet")
+        check_accounts("read_csv('accounts.csv')", totals)
+        check_accounts("'accounts.parquet'", totals)
         types = check_duckdb("'all.parquet'", records, totals)
         assert types["amount"] == "DECIMAL(38,0)" and types["timestamp"] == "UBIGINT", types
         check_pandas(pandas.read_csv("all.csv", dtype={"amount": str, "id": str}), records, totals)

@@ -48,6 +48,15 @@ pub struct Selection {
     account: Vec<u128>,
 }
 
+/// What is exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum What {
+    /// Records of the journal.
+    Transfers,
+    /// Accounts.
+    Accounts,
+}
+
 /// A record's dates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum By {
