@@ -79,7 +79,7 @@ impl Row for Account {
 
     fn amounts(&self) -> (String, Vec<u128>) {
         let amounts = [self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending];
-        (format!("account {}", self.id), amounts.map(|amount| amount.get()).to_vec())
+        (format!("account {}", self.id), amounts.map(fen_ledger::Amount::get).to_vec())
     }
 
     fn put(group: &mut Group<'_, Self>) -> Result<(), ExportFault> {
